@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* proto/http_body.h - follows a message body so that its end is known */
+#pragma once
+#include "proto/http_head.h"
+
+/** struct http_body - start from http_body_start(); opaque but for is_over */
+struct http_body {
+	enum http_framing framing;
+	uint64_t left;	   /* bytes left in the body or chunk */
+	uint8_t state;	   /* place within the chunked grammar */
+	uint32_t line_bytes; /* used by the line being read */
+	bool is_over;
+};
+
+void http_body_start(struct http_body *b, const struct http_head *head);
+
+/**
+ * http_body_feed() - how many of the next bytes belong to this body
+ * @out_used:	bytes of @in that are the body's (chunk framing and trailers included), to be forwarded as
+ *		they are; b->is_over says whether the body ended there
+ *
+ * Chunked is read strictly (RFC 9112 7.1): hex size of at most 15 digits, extensions of visible
+ * characters, CRLF only, lines up to 4096 bytes, trailers up to 16 KiB; trailer fields that frame or
+ * route (Content-Length, Transfer-Encoding, Host ...) are bad.
+ *
+ * Return: PARSE_DONE (over), PARSE_MORE, PARSE_BAD.
+ */
+enum parse http_body_feed(struct http_body *b, struct span in, size_t *out_used);
