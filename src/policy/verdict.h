@@ -19,6 +19,8 @@ enum verdict_kind {
  *		the most specific matching rules count)
  * @budget:	of the deciding rule
  * @rule_id:	stable number of the deciding rule within the set, for budgets; 0 when none
+ * @is_exact:	the deciding rule names exactly this host (RULE_HOST), not a wildcard above it. Some names
+ *		(host.drydock.internal) open something of the user's own and so must be written out
  */
 struct verdict {
 	enum verdict_kind kind;
@@ -26,6 +28,7 @@ struct verdict {
 	uint32_t options;
 	struct rule_budget budget;
 	uint32_t rule_id;
+	bool is_exact;
 };
 
 /** verdict_name() - may this name and port be reached? Deny rules win, then allow, else no */
