@@ -29,3 +29,27 @@ void ruleset_free(struct ruleset *set);
 
 /** ruleset_count() - how many rules of @action */
 size_t ruleset_count(const struct ruleset *set, enum rule_action action);
+
+/**
+ * struct rule_match - one rule that names what was asked for
+ * @distance:	0 for an exact name or an address prefix, else how many labels the wildcard spans
+ * @id:		stable number of the rule within the set, from 1
+ */
+struct rule_match {
+	enum rule_action action;
+	const struct port_range *ports;
+	size_t n_ports;
+	uint32_t options;
+	const struct rule_budget *budget;
+	struct rule_origin origin;
+	unsigned distance;
+	uint32_t id;
+};
+
+typedef void rule_seen(const struct rule_match *match, void *arg);
+
+/** ruleset_each_name() - calls @seen for every rule on @name or a wildcard above it, nearest first */
+void ruleset_each_name(const struct ruleset *set, const struct name *name, rule_seen *seen, void *arg);
+
+/** ruleset_each_addr() - calls @seen for every address rule that covers @a */
+void ruleset_each_addr(const struct ruleset *set, const struct addr *a, rule_seen *seen, void *arg);
