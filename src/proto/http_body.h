@@ -9,6 +9,9 @@ struct http_body {
 	uint64_t left;	   /* bytes left in the body or chunk */
 	uint8_t state;	   /* place within the chunked grammar */
 	uint32_t line_bytes; /* used by the line being read */
+	uint32_t trailer_bytes;
+	uint8_t name_n; /* of the trailer field being read, its first bytes */
+	uint8_t name[20];
 	bool is_over;
 };
 
