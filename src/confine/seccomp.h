@@ -14,7 +14,7 @@ struct seccomp_program {
 
 /* Made by confine/gen from the .def table beside each process's sandbox.c. */
 extern const struct seccomp_program seccomp_agent;    /* what runs inside: default allow, listed calls refused */
-extern const struct seccomp_program seccomp_init;     /* pid 1 of a jail */
+extern const struct seccomp_program seccomp_jail_init;     /* pid 1 of a jail */
 extern const struct seccomp_program seccomp_worker;   /* default kill, listed calls kept */
 extern const struct seccomp_program seccomp_broker;
 extern const struct seccomp_program seccomp_resolver;
