@@ -113,16 +113,16 @@ int landlock_restrict(const struct landlock_path *paths, size_t n_paths, struct 
 	return enforce(ruleset, err);
 }
 
-int landlock_nothing(int may_tcp_connect, struct err *err)
+int landlock_nothing(unsigned may, struct err *err)
 {
 	int abi = landlock_abi();
 	if (abi < 1)
 		return 0; /* second layer only: the filter has taken open() away as well */
 	struct ruleset_attr attr = {.fs = fs_rights(abi)};
 	if (abi >= 4)
-		attr.net = NET_BIND_TCP | (may_tcp_connect ? 0 : NET_CONNECT_TCP);
+		attr.net = NET_BIND_TCP | (may & LANDLOCK_MAY_CONNECT ? 0 : NET_CONNECT_TCP);
 	if (abi >= 6)
-		attr.scoped = SCOPE_ABSTRACT | SCOPE_SIGNAL;
+		attr.scoped = SCOPE_ABSTRACT | (may & LANDLOCK_MAY_SIGNAL ? 0 : SCOPE_SIGNAL);
 	int rc = privs_no_new(err);
 	if (rc < 0)
 		return rc;

@@ -22,5 +22,17 @@ int landlock_abi(void);
  */
 int landlock_restrict(const struct landlock_path *paths, size_t n_paths, struct err *err);
 
-/** landlock_nothing() - no file right and, where the ABI has them, no TCP bind or connect at all: for egress processes */
-int landlock_nothing(int may_tcp_connect, struct err *err);
+/** What landlock_nothing() leaves */
+enum landlock_may {
+	LANDLOCK_MAY_CONNECT = 1 << 0, /* TCP connect */
+	/* Signals to processes outside the domain. Without it the PR_SET_PDEATHSIG of a child that this process started is
+	 * refused like any other signal when it dies, and the child lives on */
+	LANDLOCK_MAY_SIGNAL = 1 << 1,
+};
+
+/**
+ * landlock_nothing() - no file right and, where the ABI has them, no TCP bind or connect, no abstract UNIX socket and
+ * no signal to others: for egress processes
+ * @may:	enum landlock_may bits
+ */
+int landlock_nothing(unsigned may, struct err *err);
