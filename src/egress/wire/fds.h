@@ -3,8 +3,8 @@
 #pragma once
 
 /*
- * main starts each process anew with exactly these descriptors (struct proc_spec); 0 to 2 are
- * standard input (/dev/null), output (/dev/null) and diagnostics.
+ * Each process is executed anew with exactly these descriptors; 0 to 2 are standard input (/dev/null), output
+ * (/dev/null) and diagnostics. A number called optional is closed when its owner has no use for it.
  */
 enum worker_fd {
 	WORKER_FD_BROKER = 3,	 /* main channel */
@@ -13,16 +13,21 @@ enum worker_fd {
 	WORKER_FD_FIRST_FREE = 6,
 };
 
+/* The broker starts the other two itself, once its rules are good, and so makes the channels. */
 enum broker_fd {
-	BROKER_FD_WORKER = 3,
-	BROKER_FD_NAMES = 4,
-	BROKER_FD_SOCKETS = 5,
-	BROKER_FD_RULES = 6,
-	BROKER_FD_AUDIT = 7,
+	BROKER_FD_EXE = 3,   /* this program: worker and resolver are executed from it */
+	BROKER_FD_NULL = 4,  /* /dev/null */
+	BROKER_FD_RULES = 5, /* policy text, read to its end */
+	BROKER_FD_AUDIT = 6, /* optional: audit log, in append mode */
+	BROKER_FD_HOSTS = 7, /* optional: hosts file, for the resolver */
+	BROKER_FD_JAIL = 8,  /* optional: the jail's channel, for the worker as WORKER_FD_LISTENERS */
+	BROKER_FD_BOUND = 9, /* stand-alone: the first of --bound N TCP sockets, bound, not yet listening */
 };
 
 enum resolver_fd {
 	RESOLVER_FD_NAMES = 3,
 	RESOLVER_FD_SOCKETS = 4,
-	RESOLVER_FD_NULL = 5,
+	RESOLVER_FD_NULL = 5,  /* stands in where c-ares wants a socket before it has one */
+	RESOLVER_FD_HOSTS = 6, /* optional: hosts file, read to its end before confinement */
+	RESOLVER_FD_FIRST_FREE = 7,
 };

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* egress/broker/audit.h - the one writer of the audit log */
+/*
+ * One JSON object a line. Every line carries `prev`, the SHA-256 of the line before it (without its
+ * newline), so that a line taken out or changed later breaks the chain; the first has 64 zeros. Appending
+ * to a log that is there continues its chain. A failed write stops no decision: what is lost is counted,
+ * said once, and recorded as {"event":"gap","lost":N} as soon as writing works again.
+ */
+#pragma once
+#include "base/err.h"
+#include "base/sha256.h"
+#include "net/addr.h"
+
+enum { AUDIT_VERSION = 1, AUDIT_LINE_MAX_BYTES = 8192, AUDIT_SESSION_MAX_BYTES = 64 };
+
+/**
+ * struct audit - an open log
+ * @fd:		borrowed; -1 writes nothing (decisions are still numbered)
+ * @seq:	number of the last record, from 1 on
+ * @lost:	records that could not be written since the last good write
+ * @needs_newline: the last bytes of the log are a line cut short, which the next record must not join
+ */
+struct audit {
+	int fd;
+	char session[AUDIT_SESSION_MAX_BYTES + 1];
+	char prev[SHA256_HEX_BYTES];
+	uint64_t seq;
+	uint64_t lost;
+	bool needs_newline;
+};
+
+/**
+ * struct audit_record - one decision; what is zero is left out of the line
+ * @event:	"open", "close", "refuse", "dns", "note", "start" or "end"
+ * @protocol:	how the name came in; NULL for none
+ * @name:	canonical, or hostile bytes as received: escaped here
+ * @is_allowed:	verdict "allow", else "deny"; neither for start and end
+ * @reason:	a word of enum reason, or for start and end what happened
+ * @rule_file, @rule_line: the rule that decided; NULL when none did
+ * @address:	dialled, or refused; NULL for none
+ * @client:	where the flow came from; NULL when unknown
+ * @detail:	the name seen instead, for mismatches; hostile bytes
+ * @error:	what the machine or the resolver said, for people; NULL for none
+ */
+struct audit_record {
+	const char *event;
+	uint64_t flow;
+	bool has_flow;
+	const char *protocol;
+	struct span name;
+	uint16_t port;
+	bool has_verdict;
+	bool is_allowed;
+	const char *reason;
+	const char *rule_file;
+	unsigned rule_line;
+	const struct addr *address;
+	const struct addr *client;
+	uint16_t client_port;
+	bool has_counts;
+	uint64_t up_bytes;
+	uint64_t down_bytes;
+	uint64_t ms;
+	struct span detail;
+	const char *error;
+};
+
+/**
+ * audit_init() - start on @fd, which is in append mode
+ * @fd:		-1 for no log. When it is a file that holds lines, it must be readable: the chain goes on
+ *		from the last one
+ * @session:	id for every line; printable, at most AUDIT_SESSION_MAX_BYTES
+ *
+ * Return: 0 or a negative errno value.
+ */
+int audit_init(struct audit *a, int fd, const char *session, struct err *err);
+
+/** audit_write() - append one record; returns its number */
+uint64_t audit_write(struct audit *a, const struct audit_record *r);

@@ -1,0 +1,664 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "egress/broker/broker.h"
+#include "base/own.h"
+#include "egress/broker/budget.h"
+#include "egress/broker/counts.h"
+#include "egress/broker/dial.h"
+#include "egress/broker/flows.h"
+#include "egress/broker/outbox.h"
+#include "egress/broker/question.h"
+#include "egress/wire/chan.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <sys/socket.h>
+
+enum { MESSAGES_A_TURN = 64 }; /* of one channel, before others get a turn */
+
+struct broker {
+	struct broker_settings set;
+	struct chan worker, names, sockets;
+	struct loop_source worker_source, names_source, sockets_source;
+	struct outbox to_worker, to_names;
+	uint32_t worker_events, names_events;
+	struct loop_timer poll_timer, resolve_timer;
+	struct budget budget;
+	uint64_t last_ask;
+	bool is_starting; /* start_waiting() runs: what it refuses must not start it again */
+	char why_over[200];
+	struct flows flows;
+};
+
+static void end(struct broker *b, const char *who, const char *what)
+{
+	if (!b->why_over[0])
+		(void)snprintf(b->why_over, sizeof(b->why_over), "the %s %s", who, what); /* fits */
+}
+
+static void breach(struct broker *b, const char *who, const char *what)
+{
+	char text[160];
+
+	(void)snprintf(text, sizeof(text), "broke the protocol (%s)", what); /* a cut is fine */
+	end(b, who, text);
+}
+
+/* Watches a channel for reading while it may be read, for writing while something waits to be sent. */
+static void watch(struct broker *b, struct loop_source *source, uint32_t *was, uint32_t events)
+{
+	if (*was == events)
+		return;
+	*was = events;
+	if (loop_change(b->set.loop, source, events) < 0)
+		end(b, "broker", "cannot watch its channels");
+}
+
+static void send_worker(struct broker *b, enum wire_number number, const void *payload)
+{
+	if (outbox_send(&b->to_worker, number, payload, -1) < 0)
+		end(b, "worker", "cannot be answered");
+	/* while answers wait, no further question is read: the queue cannot outgrow the flows */
+	watch(b, &b->worker_source, &b->worker_events,
+	      outbox_is_waiting(&b->to_worker) ? EPOLLOUT : EPOLLIN);
+}
+
+static const char *protocol_word(uint8_t seen_in)
+{
+	static const char *const words[SEEN_SOURCES] = {
+		[SEEN_IN_CONNECT] = "connect",	      [SEEN_IN_HTTP] = "http",
+		[SEEN_IN_SOCKS] = "socks5",	      [SEEN_IN_DNS_TABLE] = "transparent",
+		[SEEN_AS_ADDRESS] = "transparent", [SEEN_IN_DNS] = "dns",
+	};
+	return seen_in < SEEN_SOURCES ? words[seen_in] : NULL;
+}
+
+static struct audit_record record_of(const struct upstream *u, const char *event)
+{
+	return (struct audit_record){
+		.event = event,
+		.flow = u->flow,
+		.has_flow = true,
+		.protocol = protocol_word(u->seen_in),
+		.name = span_make(u->name.text, u->name.n),
+		.port = u->port,
+		.has_verdict = true,
+		.rule_file = u->verdict.origin.file,
+		.rule_line = u->verdict.origin.line,
+		.client = u->client_port ? &u->client : NULL,
+		.client_port = u->client_port,
+	};
+}
+
+static void send_refused(struct broker *b, uint64_t flow, enum reason reason,
+			 const struct verdict *v, uint64_t decision)
+{
+	struct wire_refused r = {.flow = flow, .reason = reason, .decision = decision};
+
+	if (v->origin.file) {
+		size_t n = strlen(v->origin.file);
+		size_t most = sizeof(r.origin_file) - 1;
+		memcpy(r.origin_file, v->origin.file + (n > most ? n - most : 0), n > most ? most : n);
+		r.origin_line = v->origin.line;
+	}
+	send_worker(b, WIRE_REFUSED, &r);
+}
+
+static void start_waiting(struct broker *b);
+
+/* The end of an upstream that never opened. */
+static void refuse(struct broker *b, struct upstream *u, enum reason reason,
+		   const struct addr *address, const char *error)
+{
+	struct audit_record r = record_of(u, "refuse");
+
+	r.reason = reason_word(reason);
+	r.address = address;
+	r.error = error;
+	send_refused(b, u->flow, reason, &u->verdict, audit_write(b->set.audit, &r));
+	flows_remove(u);
+	start_waiting(b);
+}
+
+static void opened(struct broker *b, struct upstream *u, int fd, const struct addr *at)
+{
+	struct wire_opened o = {.flow = u->flow,
+				.judge = (uint8_t)question_judge(u->verdict.options, u->port),
+				.bears = question_bears(u->verdict.options),
+				.name_n = u->name.n};
+	struct audit_record r = record_of(u, "open");
+
+	memcpy(o.name, u->name.text, u->name.n);
+	u->fd = fd;
+	u->address = *at;
+	int rc = outbox_send(&b->to_worker, WIRE_OPENED, &o, fd);
+	if (rc == -ETOOMANYREFS || rc == -EMFILE || rc == -ENOMEM) {
+		refuse(b, u, REASON_UNREACHABLE, at, "this machine has no descriptors left");
+		return;
+	}
+	if (rc < 0) {
+		end(b, "worker", "cannot be answered");
+		return;
+	}
+	watch(b, &b->worker_source, &b->worker_events,
+	      outbox_is_waiting(&b->to_worker) ? EPOLLOUT : EPOLLIN);
+	upstream_enter(u, UPSTREAM_OPEN);
+	r.is_allowed = true;
+	r.reason = reason_word(REASON_NONE);
+	r.address = at;
+	(void)audit_write(b->set.audit, &r);
+	if (budget_is_set(&u->verdict.budget) && !b->poll_timer.slot)
+		(void)loop_timer_set(b->set.loop, &b->poll_timer,
+				     loop_now_ms(b->set.loop) + BROKER_POLL_MS); /* else tried again at the next open */
+	start_waiting(b);
+}
+
+static void dialled(void *owner, int fd, const struct addr *at, int error)
+{
+	struct upstream *u = owner;
+	struct broker *b = u->owner;
+
+	u->dial = NULL;
+	if (fd >= 0)
+		opened(b, u, fd, at);
+	else
+		refuse(b, u, REASON_UNREACHABLE, at, strerror(-error));
+}
+
+/* Step 5b and 6: every address must be of a class that the rule opens, and then one of them is dialled. */
+static void check_and_dial(struct broker *b, struct upstream *u, const struct addr *addresses, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		/* an address that was asked for has passed the address rules already */
+		if (!u->is_literal &&
+		    !verdict_resolved(b->set.rules, u->verdict.options, &addresses[i], u->port)) {
+			refuse(b, u, REASON_PRIVATE_ADDRESS, &addresses[i],
+			       addr_class_word(addr_classify(&addresses[i])));
+			return;
+		}
+	}
+	upstream_enter(u, UPSTREAM_DIALLING);
+	u->dial = dial_start(b->set.loop, addresses, n, u->port, dialled, u);
+	if (!u->dial)
+		refuse(b, u, REASON_UNREACHABLE, NULL, "out of memory");
+}
+
+static void watch_names(struct broker *b)
+{
+	watch(b, &b->names_source, &b->names_events,
+	      EPOLLIN | (outbox_is_waiting(&b->to_names) ? EPOLLOUT : 0U));
+}
+
+static void start_resolving(struct broker *b, struct upstream *u)
+{
+	struct wire_resolve q = {.ask = ++b->last_ask, .name_n = u->name.n};
+
+	memcpy(q.name, u->name.text, u->name.n);
+	u->ask = q.ask;
+	u->asked_ms = loop_now_ms(b->set.loop);
+	upstream_enter(u, UPSTREAM_RESOLVING);
+	if (outbox_send(&b->to_names, WIRE_RESOLVE, &q, -1) < 0)
+		end(b, "resolver", "cannot be asked");
+	watch_names(b);
+	if (!b->resolve_timer.slot &&
+	    loop_timer_set(b->set.loop, &b->resolve_timer, loop_now_ms(b->set.loop) + BROKER_RESOLVE_MS) < 0)
+		refuse(b, u, REASON_UNREACHABLE, NULL, "out of memory");
+}
+
+/* Takes the next ones in turn as long as not too many are half open. */
+static void start_waiting(struct broker *b)
+{
+	struct upstream *u;
+
+	if (b->is_starting)
+		return;
+	b->is_starting = true;
+	while (!b->why_over[0] && b->flows.n_half_open < BROKER_MAX_HALF_OPEN &&
+	       (u = TAILQ_FIRST(&b->flows.by_state[UPSTREAM_WAITING]))) {
+		if (u->has_address)
+			check_and_dial(b, u, &u->address, 1);
+		else
+			start_resolving(b, u);
+	}
+	b->is_starting = false;
+}
+
+static struct addr address_of(bool is_v6, const uint8_t bytes[16])
+{
+	struct addr a = {.is_v6 = is_v6};
+	struct addr out;
+	struct sockaddr_storage ss;
+	uint16_t port;
+
+	memcpy(a.bytes, bytes, is_v6 ? 16 : 4);
+	(void)addr_to_sockaddr(&a, 0, &ss);
+	return addr_from_sockaddr(&ss, &out, &port) ? out : a; /* v4-mapped becomes v4 */
+}
+
+static const char *open_flaw(struct broker *b, const struct wire_open *q)
+{
+	static const uint8_t zero[3];
+
+	if (q->port == 0 || q->name_n == 0)
+		return "OPEN without a port or a name";
+	if (q->seen_in == 0 || q->seen_in >= SEEN_SOURCES || q->seen_in == SEEN_IN_DNS ||
+	    q->client_v6 > 1)
+		return "OPEN with a number that means nothing";
+	if (memcmp(q->pad, zero, sizeof(zero)) != 0 || q->pad2 || q->pad3)
+		return "OPEN with padding that is not zero";
+	if (flows_find(&b->flows, q->flow))
+		return "OPEN of a flow that lives";
+	return NULL;
+}
+
+static void refuse_at_once(struct broker *b, const struct wire_open *q, const struct question *asked,
+			   enum reason reason, const char *error)
+{
+	struct addr client = address_of(q->client_v6, q->client);
+	struct audit_record r = {
+		.event = "refuse",
+		.flow = q->flow,
+		.has_flow = true,
+		.protocol = protocol_word(q->seen_in),
+		.name = asked->name.n ? span_make(asked->name.text, asked->name.n)
+				      : span_make(q->name, q->name_n),
+		.port = q->port,
+		.has_verdict = true,
+		.reason = reason_word(reason),
+		.rule_file = asked->verdict.origin.file,
+		.rule_line = asked->verdict.origin.line,
+		.client = q->client_port ? &client : NULL,
+		.client_port = q->client_port,
+		.error = error,
+	};
+	send_refused(b, q->flow, reason, &asked->verdict, audit_write(b->set.audit, &r));
+}
+
+static void take_open(struct broker *b, const struct wire_open *q)
+{
+	const char *flaw = open_flaw(b, q);
+	if (flaw) {
+		breach(b, "worker", flaw);
+		return;
+	}
+	struct question asked;
+	uint64_t now_ms = loop_now_ms(b->set.loop);
+	question_decide(b->set.rules, span_make(q->name, q->name_n), q->port, &asked);
+	if (asked.reason != REASON_NONE) {
+		refuse_at_once(b, q, &asked, asked.reason, NULL);
+		return;
+	}
+	if (b->flows.n >= b->set.max_flows) {
+		refuse_at_once(b, q, &asked, REASON_BUDGET, "too many flows at once");
+		return;
+	}
+	if (!budget_take(&b->budget, &asked.verdict, now_ms)) {
+		refuse_at_once(b, q, &asked, REASON_BUDGET, NULL);
+		return;
+	}
+	struct upstream *u = flows_add(&b->flows, q->flow);
+	if (!u) {
+		refuse_at_once(b, q, &asked, REASON_UNREACHABLE, "out of memory");
+		return;
+	}
+	u->owner = b;
+	u->started_ms = now_ms;
+	u->verdict = asked.verdict;
+	u->name = asked.name;
+	u->has_address = asked.has_address;
+	u->is_literal = asked.is_literal;
+	u->address = asked.address;
+	u->seen_in = q->seen_in;
+	u->port = q->port;
+	u->client = address_of(q->client_v6, q->client);
+	u->client_port = q->client_port;
+	start_waiting(b);
+}
+
+/* Tells the rule's budget what passed since the last time. */
+static void count(struct broker *b, struct upstream *u)
+{
+	uint64_t up, down;
+
+	counts_read(u->fd, &up, &down);
+	if (up > u->up_bytes) {
+		budget_add(&b->budget, u->verdict.rule_id, up - u->up_bytes, 0);
+		u->up_bytes = up;
+	}
+	if (down > u->down_bytes) {
+		budget_add(&b->budget, u->verdict.rule_id, 0, down - u->down_bytes);
+		u->down_bytes = down;
+	}
+}
+
+/* The one record at the end of a flow. @reason: what the worker's step 7 refused, or REASON_NONE */
+static void finish(struct broker *b, struct upstream *u, enum reason reason, struct span seen)
+{
+	struct audit_record r = record_of(u, reason == REASON_NONE ? "close" : "refuse");
+
+	if (u->fd >= 0) {
+		count(b, u);
+		(void)shutdown(u->fd, SHUT_RDWR); /* it may have ended by itself */
+		r.address = &u->address;
+	}
+	r.is_allowed = reason == REASON_NONE;
+	r.reason = reason_word(reason == REASON_NONE ? u->cut : reason);
+	r.has_counts = true;
+	r.up_bytes = u->up_bytes;
+	r.down_bytes = u->down_bytes;
+	r.ms = loop_now_ms(b->set.loop) - u->started_ms;
+	r.detail = seen;
+	(void)audit_write(b->set.audit, &r);
+	flows_remove(u);
+}
+
+static void take_close(struct broker *b, const struct wire_close *q)
+{
+	if (q->reason >= REASON_COUNT) {
+		breach(b, "worker", "CLOSE with an unknown reason");
+		return;
+	}
+	struct upstream *u = flows_find(&b->flows, q->flow);
+	if (!u)
+		return; /* it crossed our REFUSED */
+	finish(b, u, (enum reason)q->reason, span_make(q->detail, q->detail_n));
+	start_waiting(b);
+}
+
+static void take_note(struct broker *b, const struct wire_note *q)
+{
+	if (q->reason == REASON_NONE || q->reason >= REASON_COUNT || q->seen_in >= SEEN_SOURCES) {
+		breach(b, "worker", "NOTE with a number that means nothing");
+		return;
+	}
+	struct audit_record r = {
+		.event = "note",
+		.protocol = protocol_word(q->seen_in),
+		.name = span_make(q->name, q->name_n),
+		.port = q->port,
+		.has_verdict = true,
+		.reason = reason_word(q->reason),
+	};
+	(void)audit_write(b->set.audit, &r);
+}
+
+static void take_ask_dns(struct broker *b, const struct wire_ask_dns *q)
+{
+	struct question asked;
+	struct wire_dns_verdict v = {.ask = q->ask};
+
+	question_decide_dns(b->set.rules, span_make(q->name, q->name_n), &asked);
+	v.reason = asked.reason;
+	if (asked.reason == REASON_NONE) {
+		v.name_n = asked.name.n;
+		memcpy(v.name, asked.name.text, asked.name.n);
+		v.is_wild = !asked.verdict.is_exact;
+	}
+	struct audit_record r = {
+		.event = "dns",
+		.protocol = "dns",
+		.name = asked.name.n ? span_make(asked.name.text, asked.name.n)
+				     : span_make(q->name, q->name_n),
+		.has_verdict = true,
+		.is_allowed = asked.reason == REASON_NONE,
+		.reason = reason_word(asked.reason),
+		.rule_file = asked.verdict.origin.file,
+		.rule_line = asked.verdict.origin.line,
+	};
+	(void)audit_write(b->set.audit, &r);
+	send_worker(b, WIRE_DNS_VERDICT, &v);
+}
+
+static void take_from_worker(struct broker *b, const struct chan_message *m)
+{
+	switch (m->number) {
+	case WIRE_OPEN:
+		take_open(b, &m->payload.OPEN);
+		break;
+	case WIRE_CLOSE:
+		take_close(b, &m->payload.CLOSE);
+		break;
+	case WIRE_NOTE:
+		take_note(b, &m->payload.NOTE);
+		break;
+	case WIRE_ASK_DNS:
+		take_ask_dns(b, &m->payload.ASK_DNS);
+		break;
+	case WIRE_HELLO:
+	case WIRE_OPENED:
+	case WIRE_REFUSED:
+	case WIRE_DNS_VERDICT:
+	case WIRE_RESOLVER_READY:
+	case WIRE_RESOLVE:
+	case WIRE_RESOLVED:
+	case WIRE_WANT_SOCKET:
+	case WIRE_SOCKET:
+	case WIRE_LISTENERS:
+	case WIRE_READY:
+		breach(b, "worker", "a message that is not the worker's"); /* chan_recv() took none such */
+		break;
+	}
+}
+
+static void resolver_is_ready(struct broker *b)
+{
+	struct wire_hello hello = {.version = WIRE_VERSION};
+
+	b->names.state = IN_SERVICE;
+	b->worker.state = IN_SERVICE;
+	send_worker(b, WIRE_HELLO, &hello);
+}
+
+static void take_resolved(struct broker *b, const struct wire_resolved *a)
+{
+	struct addr addresses[WIRE_MAX_ADDRESSES];
+	static_assert((int)WIRE_MAX_ADDRESSES <= (int)DIAL_MAX_ADDRESSES, "every address can be dialled");
+
+	if (a->status > RESOLVED_FAILED || a->n_addresses > WIRE_MAX_ADDRESSES) {
+		breach(b, "resolver", "RESOLVED with a number that means nothing");
+		return;
+	}
+	for (size_t i = 0; i < a->n_addresses; i++) {
+		if (a->addresses[i].is_v6 > 1) {
+			breach(b, "resolver", "RESOLVED with a number that means nothing");
+			return;
+		}
+		addresses[i] = address_of(a->addresses[i].is_v6, a->addresses[i].bytes);
+	}
+	struct upstream *u = flows_find_ask(&b->flows, a->ask);
+	if (!u)
+		return; /* the worker gave up meanwhile */
+	if (a->status == RESOLVED_FAILED)
+		refuse(b, u, REASON_UNREACHABLE, NULL, "the resolver got no answer from any DNS server");
+	else if (a->status == RESOLVED_NO_SUCH_NAME || a->n_addresses == 0)
+		refuse(b, u, REASON_NO_SUCH_NAME, NULL, NULL);
+	else
+		check_and_dial(b, u, addresses, a->n_addresses);
+}
+
+static void take_want_socket(struct broker *b, const struct wire_want_socket *q)
+{
+	if (q->server >= b->set.n_servers || q->is_tcp > 1) {
+		breach(b, "resolver", "WANT_SOCKET for a server that is not configured");
+		return;
+	}
+	const struct endpoint *server = &b->set.servers[q->server];
+	AUTO(fd) int fd = dial_socket(&server->at, server->port, q->is_tcp);
+	struct wire_socket s = {.server = q->server, .status = fd < 0 ? fd : 0};
+	/* the resolver waits for each one, so there is room for the answer */
+	if (chan_send(&b->sockets, WIRE_SOCKET, &s, &fd, fd < 0 ? 0 : 1, MSG_DONTWAIT) < 0)
+		end(b, "resolver", "cannot be answered");
+	if (fd < 0)
+		fd = -1; /* a negative errno value is no descriptor to close */
+}
+
+static void take_from_resolver(struct broker *b, const struct chan_message *m)
+{
+	if (m->number == WIRE_RESOLVER_READY)
+		resolver_is_ready(b);
+	else if (m->number == WIRE_RESOLVED)
+		take_resolved(b, &m->payload.RESOLVED);
+	else if (m->number == WIRE_WANT_SOCKET)
+		take_want_socket(b, &m->payload.WANT_SOCKET);
+	else
+		breach(b, "resolver", "a message that is not the resolver's");
+}
+
+static void read_channel(struct broker *b, const struct chan *ch, const char *who,
+			 void (*handle)(struct broker *, const struct chan_message *))
+{
+	for (int i = 0; i < MESSAGES_A_TURN && !b->why_over[0]; i++) {
+		struct chan_message m;
+		const char *why = "";
+		switch (chan_recv(ch, MSG_DONTWAIT, &m, &why)) {
+		case CHAN_MESSAGE:
+			handle(b, &m);
+			if (ch == &b->worker && outbox_is_waiting(&b->to_worker))
+				return;
+			break;
+		case CHAN_EMPTY:
+			return;
+		case CHAN_ENDED:
+			end(b, who, "ended");
+			return;
+		case CHAN_BREACH:
+			breach(b, who, why);
+			return;
+		}
+	}
+}
+
+static void worker_ready(struct loop_source *source, uint32_t events)
+{
+	struct broker *b = container_of(source, struct broker, worker_source);
+
+	if (events & EPOLLOUT) {
+		if (outbox_flush(&b->to_worker) < 0)
+			end(b, "worker", "cannot be answered");
+		watch(b, source, &b->worker_events,
+		      outbox_is_waiting(&b->to_worker) ? EPOLLOUT : EPOLLIN);
+	}
+	if (events & (EPOLLIN | EPOLLHUP | EPOLLERR))
+		read_channel(b, &b->worker, "worker", take_from_worker);
+}
+
+static void names_ready(struct loop_source *source, uint32_t events)
+{
+	struct broker *b = container_of(source, struct broker, names_source);
+
+	if (events & EPOLLOUT) {
+		if (outbox_flush(&b->to_names) < 0)
+			end(b, "resolver", "cannot be asked");
+		watch_names(b);
+	}
+	if (events & (EPOLLIN | EPOLLHUP | EPOLLERR))
+		read_channel(b, &b->names, "resolver", take_from_resolver);
+}
+
+static void sockets_ready(struct loop_source *source, uint32_t events)
+{
+	struct broker *b = container_of(source, struct broker, sockets_source);
+
+	(void)events;
+	read_channel(b, &b->sockets, "resolver", take_from_resolver);
+}
+
+/* Once a second while flows of rules with a budget are open. */
+static void poll_budgets(struct loop_timer *timer)
+{
+	struct broker *b = container_of(timer, struct broker, poll_timer);
+	uint64_t now_ms = loop_now_ms(b->set.loop);
+	struct upstream *u;
+	bool is_needed = false;
+
+	TAILQ_FOREACH (u, &b->flows.by_state[UPSTREAM_OPEN], in_state) {
+		if (u->cut != REASON_NONE || !budget_is_set(&u->verdict.budget))
+			continue;
+		count(b, u);
+		is_needed = true;
+	}
+	/* a second pass: what one flow spent ends its sisters too */
+	TAILQ_FOREACH (u, &b->flows.by_state[UPSTREAM_OPEN], in_state) {
+		if (u->cut == REASON_NONE &&
+		    budget_is_spent(&b->budget, u->verdict.rule_id, &u->verdict.budget, now_ms)) {
+			u->cut = REASON_BUDGET;
+			(void)shutdown(u->fd, SHUT_RDWR); /* fails only when it is over already */
+		}
+	}
+	if (is_needed && loop_timer_set(b->set.loop, timer, now_ms + BROKER_POLL_MS) < 0)
+		end(b, "broker", "has no memory for its timers");
+}
+
+/* The resolver gives up by itself; this is for one that does not. */
+static void end_stuck_questions(struct loop_timer *timer)
+{
+	struct broker *b = container_of(timer, struct broker, resolve_timer);
+	uint64_t now_ms = loop_now_ms(b->set.loop);
+	struct upstream *u;
+
+	while ((u = TAILQ_FIRST(&b->flows.by_state[UPSTREAM_RESOLVING])) &&
+	       now_ms - u->asked_ms >= BROKER_RESOLVE_MS)
+		refuse(b, u, REASON_UNREACHABLE, NULL, "the resolver did not answer in time");
+	if (u && loop_timer_set(b->set.loop, timer, u->asked_ms + BROKER_RESOLVE_MS) < 0)
+		end(b, "broker", "has no memory for its timers");
+}
+
+struct broker *broker_new(const struct broker_settings *settings, struct err *err)
+{
+	struct broker *b = calloc(1, sizeof(*b));
+	if (!b) {
+		err_set(err, ENOMEM, "starting the broker");
+		return NULL;
+	}
+	b->set = *settings;
+	flows_init(&b->flows);
+	b->budget.loaded_ms = loop_now_ms(settings->loop);
+	b->worker = (struct chan){settings->worker_fd, FROM_WORKER, IN_START, WIRE_HELLO, WIRE_DNS_VERDICT};
+	b->names = (struct chan){settings->names_fd, FROM_RESOLVER, IN_START, WIRE_RESOLVER_READY,
+				 WIRE_RESOLVED};
+	b->sockets = (struct chan){settings->sockets_fd, FROM_RESOLVER, IN_SERVICE, WIRE_WANT_SOCKET,
+				   WIRE_SOCKET};
+	b->to_worker.ch = &b->worker;
+	b->to_names.ch = &b->names;
+	b->worker_source = (struct loop_source){settings->worker_fd, worker_ready};
+	b->names_source = (struct loop_source){settings->names_fd, names_ready};
+	b->sockets_source = (struct loop_source){settings->sockets_fd, sockets_ready};
+	b->worker_events = b->names_events = EPOLLIN;
+	b->poll_timer.fire = poll_budgets;
+	b->resolve_timer.fire = end_stuck_questions;
+	int rc = loop_add(settings->loop, &b->worker_source, EPOLLIN);
+	if (rc == 0)
+		rc = loop_add(settings->loop, &b->names_source, EPOLLIN);
+	if (rc == 0)
+		rc = loop_add(settings->loop, &b->sockets_source, EPOLLIN);
+	if (rc < 0) {
+		err_set(err, -rc, "watching the broker's channels");
+		broker_free(b);
+		return NULL;
+	}
+	return b;
+}
+
+void broker_free(struct broker *b)
+{
+	if (!b)
+		return;
+	struct upstream *u;
+	for (size_t state = 0; state < UPSTREAM_STATES; state++)
+		while ((u = TAILQ_FIRST(&b->flows.by_state[state])))
+			finish(b, u, REASON_NONE, (struct span){0});
+	loop_drop(b->set.loop, &b->worker_source);
+	loop_drop(b->set.loop, &b->names_source);
+	loop_drop(b->set.loop, &b->sockets_source);
+	loop_timer_clear(b->set.loop, &b->poll_timer);
+	loop_timer_clear(b->set.loop, &b->resolve_timer);
+	outbox_drop(&b->to_worker);
+	outbox_drop(&b->to_names);
+	budget_drop(&b->budget);
+	free(b);
+}
+
+const char *broker_why_over(const struct broker *b)
+{
+	return b->why_over[0] ? b->why_over : NULL;
+}

@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "egress/broker/process.h"
+#include "base/fs.h"
+#include "base/log.h"
+#include "base/own.h"
+#include "base/proc.h"
+#include "confine/privs.h"
+#include "egress/broker/broker.h"
+#include "egress/broker/sandbox.h"
+#include "egress/wire/chan.h"
+#include "egress/wire/fds.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+enum { EXIT_FAILED = 1, EXIT_BAD_RULES = 2, RULES_MAX_BYTES = 256 << 20, FDS_BESIDE_FLOWS = 64 };
+
+enum peer_name { PEER_WORKER, PEER_RESOLVER, PEERS };
+
+struct peer {
+	struct loop_source source; /* fd is the pidfd */
+	const char *name;
+	struct process *process;
+};
+
+/**
+ * struct process - all that the broker's main loop needs
+ * @why_over:	NULL while running; "signal" for an orderly end
+ */
+struct process {
+	const char *session, *rules_name;
+	struct endpoint servers[BROKER_MAX_SERVERS];
+	char server_texts[BROKER_MAX_SERVERS][ENDPOINT_TEXT_BYTES];
+	size_t n_servers;
+	int n_bound;
+	int audit_fd;
+	int worker_fd, names_fd, sockets_fd;
+	struct ruleset *rules;
+	struct audit audit;
+	struct loop *loop;
+	struct broker *broker;
+	struct peer peers[PEERS];
+	struct loop_source signals;
+	struct loop_source ready; /* stand-alone: our end of the listeners channel */
+	struct endpoint listening[WIRE_MAX_LISTENERS];
+	bool is_asked_to_end;
+	char why_over[240];
+};
+
+static int read_options(struct process *p, int argc, char **argv)
+{
+	static const struct option options[] = {{"session", required_argument, NULL, 's'},
+						{"rules-name", required_argument, NULL, 'r'},
+						{"server", required_argument, NULL, 'd'},
+						{"bound", required_argument, NULL, 'b'},
+						{0}};
+	int c;
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (c == 's')
+			p->session = optarg;
+		else if (c == 'r')
+			p->rules_name = optarg;
+		else if (c == 'd' && p->n_servers < BROKER_MAX_SERVERS &&
+			 endpoint_parse(span_of(optarg), &p->servers[p->n_servers]))
+			p->n_servers++;
+		else if (c == 'b' && atoi(optarg) >= 0 && atoi(optarg) <= WIRE_MAX_LISTENERS)
+			p->n_bound = atoi(optarg);
+		else
+			return -EINVAL;
+	}
+	return p->session && p->rules_name && strlen(p->session) <= AUDIT_SESSION_MAX_BYTES &&
+			       optind == argc
+		       ? 0
+		       : -EINVAL;
+}
+
+static bool is_open(int fd)
+{
+	return fcntl(fd, F_GETFD) >= 0;
+}
+
+static int load_rules(struct process *p, struct err *err)
+{
+	AUTO(buf) struct buf text = {.max = RULES_MAX_BYTES};
+
+	if (fs_read_fd(BROKER_FD_RULES, p->rules_name, &text, err) < 0)
+		return err->code;
+	(void)close(BROKER_FD_RULES);
+	return ruleset_load(buf_span(&text), p->rules_name, &p->rules, err);
+}
+
+static int start_peer(struct process *p, enum peer_name which, char *const *argv, const int *fds,
+		      size_t n_fds, struct err *err)
+{
+	static char *const no_env[] = {NULL};
+	struct peer *peer = &p->peers[which];
+	pid_t pid;
+	const struct proc_spec spec = {.exe_fd = BROKER_FD_EXE,
+				       .argv = argv,
+				       .envp = no_env,
+				       .fds = fds,
+				       .n_fds = n_fds,
+				       .dies_with_parent = true};
+	return proc_start(&spec, &pid, &peer->source.fd, err);
+}
+
+static int make_channel(int *out_mine, int *out_theirs, struct err *err)
+{
+	int ends[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+		return err_set(err, errno, "making a channel");
+	*out_mine = ends[0];
+	*out_theirs = ends[1];
+	return 0;
+}
+
+static int start_worker(struct process *p, struct err *err)
+{
+	AUTO(fd) int their_main = -1;
+	AUTO(fd) int their_listeners = -1;
+	char *argv[] = {(char *)(uintptr_t) "drydock-egress", (char *)(uintptr_t) "worker", NULL};
+
+	if (make_channel(&p->worker_fd, &their_main, err) < 0)
+		return err->code;
+	if (p->n_bound && make_channel(&p->ready.fd, &their_listeners, err) < 0)
+		return err->code;
+	const int fds[WORKER_FD_FIRST_FREE] = {BROKER_FD_NULL, BROKER_FD_NULL, STDERR_FILENO, their_main,
+				     p->n_bound ? their_listeners : BROKER_FD_JAIL, BROKER_FD_NULL};
+	return start_peer(p, PEER_WORKER, argv, fds, WORKER_FD_FIRST_FREE, err);
+}
+
+static int start_resolver(struct process *p, struct err *err)
+{
+	AUTO(fd) int their_names = -1;
+	AUTO(fd) int their_sockets = -1;
+	char *argv[3 + 2 * BROKER_MAX_SERVERS] = {(char *)(uintptr_t) "drydock-egress",
+						  (char *)(uintptr_t) "resolver"};
+	size_t n = 2;
+
+	for (size_t i = 0; i < p->n_servers; i++) {
+		endpoint_print(&p->servers[i], p->server_texts[i]);
+		argv[n++] = (char *)(uintptr_t) "--server";
+		argv[n++] = p->server_texts[i];
+	}
+	if (make_channel(&p->names_fd, &their_names, err) < 0 ||
+	    make_channel(&p->sockets_fd, &their_sockets, err) < 0)
+		return err->code;
+	const int fds[RESOLVER_FD_FIRST_FREE] = {BROKER_FD_NULL,
+				       BROKER_FD_NULL,
+				       STDERR_FILENO,
+				       their_names,
+				       their_sockets,
+				       BROKER_FD_NULL,
+				       is_open(BROKER_FD_HOSTS) ? BROKER_FD_HOSTS : -1};
+	return start_peer(p, PEER_RESOLVER, argv, fds, RESOLVER_FD_FIRST_FREE, err);
+}
+
+/* Stand-alone: the sockets that serve bound start to listen here, once nothing can be wrong with the rules. */
+static int hand_out_listeners(struct process *p, struct err *err)
+{
+	struct wire_listeners m = {.n = (uint8_t)p->n_bound};
+	int fds[WIRE_MAX_LISTENERS];
+	const struct chan ch = {.fd = p->ready.fd};
+
+	for (int i = 0; i < p->n_bound; i++) {
+		struct sockaddr_storage ss;
+		socklen_t bytes = sizeof(ss);
+		fds[i] = BROKER_FD_BOUND + i;
+		m.kind[i] = LISTEN_PROXY;
+		if (getsockname(fds[i], (struct sockaddr *)&ss, &bytes) < 0 ||
+		    !addr_from_sockaddr(&ss, &p->listening[i].at, &p->listening[i].port) ||
+		    listen(fds[i], SOMAXCONN) < 0)
+			return err_set(err, errno, "listening");
+	}
+	int rc = chan_send(&ch, WIRE_LISTENERS, &m, fds, p->n_bound, 0);
+	return rc < 0 ? err_set(err, -rc, "handing the listening sockets to the worker") : 0;
+}
+
+static void worker_is_ready(struct loop_source *source, uint32_t events)
+{
+	struct process *p = container_of(source, struct process, ready);
+	const struct chan ch = {source->fd, FROM_WORKER, IN_START, WIRE_LISTENERS, WIRE_READY};
+	struct chan_message m;
+	const char *why = "";
+
+	(void)events;
+	enum chan_result got = chan_recv(&ch, MSG_DONTWAIT, &m, &why);
+	if (got == CHAN_EMPTY)
+		return;
+	if (got == CHAN_MESSAGE)
+		for (int i = 0; i < p->n_bound; i++) {
+			char text[ENDPOINT_TEXT_BYTES];
+			endpoint_print(&p->listening[i], text);
+			log_line("listening on %s", text);
+		}
+	if (got == CHAN_BREACH)
+		(void)snprintf(p->why_over, sizeof(p->why_over), "the worker broke the protocol (%s)", why);
+	loop_drop(p->loop, source);
+	fd_drop(&source->fd); /* it carries nothing more; that the worker ended is seen elsewhere */
+}
+
+static void peer_ended(struct loop_source *source, uint32_t events)
+{
+	struct peer *peer = container_of(source, struct peer, source);
+	struct process *p = peer->process;
+	siginfo_t info = {0};
+
+	(void)events;
+	if (waitid(P_PIDFD, (id_t)source->fd, &info, WEXITED | WNOHANG) < 0 || !info.si_pid)
+		return;
+	(void)snprintf(p->why_over, sizeof(p->why_over), "the %s ended (%s %d)", peer->name,
+		       info.si_code == CLD_EXITED ? "exit status" : "signal", info.si_status);
+	loop_drop(p->loop, source);
+	fd_drop(&source->fd);
+}
+
+static void signal_came(struct loop_source *source, uint32_t events)
+{
+	struct process *p = container_of(source, struct process, signals);
+	struct signalfd_siginfo info;
+
+	(void)events;
+	if (read(source->fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
+		p->is_asked_to_end = true;
+}
+
+static int prepare_signals(struct process *p, struct err *err)
+{
+	sigset_t ends;
+
+	(void)signal(SIGPIPE, SIG_IGN); /* write errors are handled where they happen */
+	(void)signal(SIGXFSZ, SIG_IGN);
+	(void)sigemptyset(&ends);
+	(void)sigaddset(&ends, SIGTERM);
+	(void)sigaddset(&ends, SIGINT);
+	(void)sigaddset(&ends, SIGHUP);
+	if (sigprocmask(SIG_BLOCK, &ends, NULL) < 0)
+		return err_set(err, errno, "blocking signals");
+	p->signals.fd = signalfd(-1, &ends, SFD_CLOEXEC | SFD_NONBLOCK);
+	return p->signals.fd < 0 ? err_set(err, errno, "making a signal descriptor") : 0;
+}
+
+/* Everything that was only there to be passed on. */
+static void close_spent(const struct process *p)
+{
+	static const int spent[] = {BROKER_FD_EXE, BROKER_FD_NULL, BROKER_FD_HOSTS, BROKER_FD_JAIL};
+
+	for (size_t i = 0; i < sizeof(spent) / sizeof(spent[0]); i++)
+		(void)close(spent[i]); /* optional ones may be closed already */
+	for (int i = 0; i < p->n_bound; i++)
+		(void)close(BROKER_FD_BOUND + i);
+}
+
+static int watch_all(struct process *p, struct err *err)
+{
+	int rc = loop_add(p->loop, &p->signals, EPOLLIN);
+
+	for (int i = 0; rc == 0 && i < PEERS; i++)
+		rc = loop_add(p->loop, &p->peers[i].source, EPOLLIN);
+	if (rc == 0 && p->ready.fd >= 0)
+		rc = loop_add(p->loop, &p->ready, EPOLLIN);
+	return rc < 0 ? err_set(err, -rc, "watching the egress processes") : 0;
+}
+
+static int start(struct process *p, struct err *err)
+{
+	uint64_t n_fds;
+
+	if (privs_raise_nofile(&n_fds, err) < 0 || start_worker(p, err) < 0 ||
+	    start_resolver(p, err) < 0)
+		return err->code;
+	if (p->n_bound && hand_out_listeners(p, err) < 0)
+		return err->code;
+	close_spent(p);
+	p->loop = loop_new(err);
+	if (!p->loop || watch_all(p, err) < 0)
+		return err->code;
+	size_t most = n_fds > FDS_BESIDE_FLOWS + BROKER_MAX_HALF_OPEN ? n_fds - FDS_BESIDE_FLOWS : 1;
+	const struct broker_settings settings = {
+		.loop = p->loop,
+		.rules = p->rules,
+		.audit = &p->audit,
+		.worker_fd = p->worker_fd,
+		.names_fd = p->names_fd,
+		.sockets_fd = p->sockets_fd,
+		.servers = p->servers,
+		.n_servers = p->n_servers,
+		.max_flows = most < BROKER_MAX_FLOWS ? most : BROKER_MAX_FLOWS,
+	};
+	p->broker = broker_new(&settings, err);
+	return p->broker ? broker_sandbox_enter(err) : err->code;
+}
+
+static void run(struct process *p)
+{
+	(void)audit_write(&p->audit, &(struct audit_record){.event = "start"});
+	while (!p->is_asked_to_end && !p->why_over[0]) {
+		if (loop_turn(p->loop) < 0) {
+			(void)snprintf(p->why_over, sizeof(p->why_over), "the event loop failed");
+			return;
+		}
+		/* A peer's end shows in its channel and in its pidfd; the second says more and is not far */
+		const char *why = broker_why_over(p->broker);
+		if (why && !p->why_over[0])
+			(void)snprintf(p->why_over, sizeof(p->why_over), "%s", why);
+	}
+}
+
+static void end_peer(struct peer *peer)
+{
+	siginfo_t info;
+
+	if (peer->source.fd < 0)
+		return;
+	(void)syscall(SYS_pidfd_send_signal, peer->source.fd, SIGKILL, NULL, 0); /* it may be gone */
+	while (waitid(P_PIDFD, (id_t)peer->source.fd, &info, WEXITED) < 0 && errno == EINTR)
+		;
+	fd_drop(&peer->source.fd);
+}
+
+/* The listening sockets live in the worker: it goes first, so that nothing is accepted that nobody will answer. */
+static void stop(struct process *p)
+{
+	for (int i = 0; i < PEERS; i++)
+		end_peer(&p->peers[i]);
+	broker_free(p->broker);
+	ruleset_free(p->rules);
+	loop_free(p->loop);
+}
+
+static int report_failure(const struct err *err)
+{
+	log_line("%s", err->text);
+	if (err->fix[0])
+		log_line("fix: %s", err->fix);
+	return EXIT_FAILED;
+}
+
+int broker_main(int argc, char **argv)
+{
+	struct process p = {
+		.audit_fd = is_open(BROKER_FD_AUDIT) ? BROKER_FD_AUDIT : -1,
+		.worker_fd = -1,
+		.names_fd = -1,
+		.sockets_fd = -1,
+		.peers = {{{-1, peer_ended}, "worker", &p}, {{-1, peer_ended}, "resolver", &p}},
+		.signals = {-1, signal_came},
+		.ready = {-1, worker_is_ready},
+	};
+	struct err err = {0};
+
+	if (read_options(&p, argc, argv) < 0) {
+		log_line("broker: started by hand; use 'drydock-egress serve'");
+		return EXIT_BAD_RULES;
+	}
+	if (load_rules(&p, &err) < 0) {
+		log_line("%s", err.text);
+		return EXIT_BAD_RULES;
+	}
+	if (prepare_signals(&p, &err) < 0 ||
+	    audit_init(&p.audit, p.audit_fd, p.session, &err) < 0 || start(&p, &err) < 0) {
+		stop(&p);
+		return report_failure(&err);
+	}
+	run(&p);
+	stop(&p);
+	const struct audit_record last = {.event = "end",
+					  .reason = p.is_asked_to_end ? "asked to end" : p.why_over};
+	(void)audit_write(&p.audit, &last);
+	if (p.is_asked_to_end)
+		return 0;
+	log_line("%s: egress is shut", p.why_over);
+	return EXIT_FAILED;
+}
