@@ -28,6 +28,8 @@ struct jail_mount {
  * @project:	absolute real path, shown read-write at its own path; NULL for none
  * @cwd:	absolute; must be visible inside
  * @mounts:	further mounts, in order (toolchains, agent state, --mount, the command's own installation)
+ * @protected:	further project entries (relative paths) that run on the host later: .git/modules/X/hooks ...
+ * @masks:	paths inside that are covered by nothing: credentials within a toolchain that is shown
  * @argv:	argv[0] is searched in PATH of @envp inside the jail unless it holds a slash
  * @envp:	complete environment
  * @wants_pty:	give the agent its own terminal
@@ -44,6 +46,10 @@ struct jail_settings {
 	const char *session_dir;
 	const struct jail_mount *mounts;
 	size_t n_mounts;
+	const char *const *protected;
+	size_t n_protected;
+	const char *const *masks;
+	size_t n_masks;
 	char *const *argv;
 	char *const *envp;
 	enum jail_net net;

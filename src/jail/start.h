@@ -2,6 +2,7 @@
 /* jail/start.h - clones, runs the plan, hands back what the supervisor needs */
 #pragma once
 #include "base/err.h"
+#include "jail/cgroup.h"
 #include "jail/plan.h"
 #include "jail/settings.h"
 
@@ -19,6 +20,7 @@ struct jail {
 	int pty_fd;
 	int exec_errno;
 	char layers[256];
+	struct cgroup cgroup; /* removed by jail_wait() and jail_kill() */
 };
 
 /**

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* jail/mounts.h - carries out the steps of a plan that mount */
+#pragma once
+#include "base/err.h"
+#include "jail/plan.h"
+
+/**
+ * mounts_take() - detach a copy of every host tree that the plan shows
+ * @trees:	one descriptor a step, -1 for steps that need none; the caller's to close
+ * @idmap_fd:	user namespace for idmapped steps, or -1
+ *
+ * Runs where the host's mounts and the right to copy them are: as root in the supervisor, else inside the new
+ * user and mount namespace before the root changes.
+ */
+int mounts_take(const struct plan *plan, int *trees, int idmap_fd, struct err *err);
+
+/**
+ * mounts_build() - build the new root from the trees and change into it; the old root is gone afterwards
+ *
+ * Runs as pid 1 of the jail, in its own mount namespace. Consumes nothing; closes each tree it mounted.
+ */
+int mounts_build(const struct plan *plan, int *trees, struct err *err);
