@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cli/cmd.h - the commands of the program, in one table */
+#pragma once
+#include "base/buf.h"
+
+/*
+ * X(name, group, what it does). Help, suggestions and dispatch follow from the rows. Each command is
+ * `int cmd_NAME(char **argv)`: argv holds the words after the name; the result is the exit code.
+ */
+#define COMMANDS(X)                                                                                \
+	X(run, "Start here", "run a command in a contained session")                               \
+	X(doctor, "Start here", "check that this machine can contain, and how well")               \
+	X(check, "Policy", "test a destination against the rules, without connecting")             \
+	X(log, "Evidence", "what a session was allowed and refused")                               \
+	X(version, "Set-up", "print the version")                                                  \
+	X(help, "Set-up", "this text, or the help of a command")
+
+#define X(name, group, text) int cmd_##name(char **argv);
+COMMANDS(X)
+#undef X
+
+/** cmd_NAME_help() - the usage of a command, for `drydock help NAME` and `drydock NAME --help` */
+void cmd_run_help(struct buf *out);
+void cmd_doctor_help(struct buf *out);
+void cmd_check_help(struct buf *out);
+void cmd_log_help(struct buf *out);
+void cmd_version_help(struct buf *out);
+void cmd_help_help(struct buf *out);
+
+/** cmd_probe() - runs inside a jail for `doctor` and says what it could do; not for people */
+int cmd_probe(char **argv);
+
+/** cmd_names() - all names, NULL-terminated */
+const char *const *cmd_names(void);
+
+/** cmd_print_help() - the help of command @name, or of the program for NULL; false when there is no such command */
+bool cmd_print_help(const char *name, struct buf *out);

@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cli/cmd_run.c - drydock run: a command in a contained session */
+#include "base/clock.h"
+#include "base/fs.h"
+#include "base/json.h"
+#include "base/own.h"
+#include "cli/banner.h"
+#include "cli/cmd.h"
+#include "cli/exit.h"
+#include "cli/launch.h"
+#include "cli/term.h"
+#include "report/summary.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { BANNER_MAX_BYTES = 32 << 10, PLAN_MAX_BYTES = 1 << 20, STATUS_MAX_BYTES = 4096 };
+
+#define RUN_OPTIONS(f)                                                                             \
+	{                                                                                          \
+		{'a', "allow", "RULE", "allow this destination: HOST[:PORT] (repeat)", OPTION_LIST,\
+		 &(f)->allow},                                                                     \
+		{0, "deny", "RULE", "deny this destination, whatever allows it (repeat)",          \
+		 OPTION_LIST, &(f)->deny},                                                         \
+		{'p', "preset", "NAME", "add a ready-made group of rules (repeat)", OPTION_LIST,   \
+		 &(f)->presets},                                                                   \
+		{0, "allow-file", "FILE", "add the rules of a file (repeat)", OPTION_LIST,         \
+		 &(f)->allow_files},                                                               \
+		{0, "no-net", NULL, "no egress at all", OPTION_FLAG, &(f)->no_net},                \
+		{0, "no-project", NULL, "ignore the project's .drydock", OPTION_FLAG,              \
+		 &(f)->no_project},                                                                \
+		{'e', "env", "NAME[=VALUE]", "set a variable, or let yours through (repeat)",      \
+		 OPTION_LIST, &(f)->env},                                                          \
+		{'C', "chdir", "DIR", "start in this folder", OPTION_TEXT, &(f)->chdir},           \
+		{0, "mount", "ro|rw:PATH", "show one more file or folder (repeat)", OPTION_LIST,   \
+		 &(f)->mounts},                                                                    \
+		{0, "as-root", NULL, "as root: let the command be root too", OPTION_FLAG,          \
+		 &(f)->as_root},                                                                   \
+		{0, "memory", "SIZE", "limit memory: 512M, 8G", OPTION_BYTES, &(f)->memory_bytes}, \
+		{0, "pids", "N", "limit processes and threads", OPTION_COUNT, &(f)->max_pids},     \
+		{0, "cpus", "N", "limit processor time: 2 or 0.5", OPTION_CPUS,                    \
+		 &(f)->cpu_percent},                                                               \
+		{0, "timeout", "TIME", "end the command after 90s, 30m, 2h (exit 124)",            \
+		 OPTION_DURATION, &(f)->timeout_ms},                                               \
+		{0, "dry-run", NULL, "say what would be done, and stop", OPTION_FLAG,              \
+		 &(f)->dry_run},                                                                   \
+		{0, "name", "NAME", "begin the session's id with NAME", OPTION_TEXT, &(f)->name},  \
+		{0, "keep", NULL, "keep the session's folder for good, not 30 days", OPTION_FLAG,  \
+		 &(f)->keep},                                                                      \
+		{0, "status-fd", "N", "write JSON lines about the session to descriptor N",        \
+		 OPTION_FD, &(f)->status_fd},                                                      \
+		{'q', "quiet", NULL, "errors only: no banner, notice or summary", OPTION_FLAG,     \
+		 &(f)->quiet},                                                                     \
+		{'h', "help", NULL, "this text", OPTION_FLAG, &(f)->is_help},                      \
+		{0, "resolver", "ADDR:PORT", NULL, OPTION_TEXT, &(f)->resolver},                   \
+		{0, "hosts", "FILE", NULL, OPTION_TEXT, &(f)->hosts},                              \
+		{0, "bare", NULL, NULL, OPTION_FLAG, &(f)->bare}, {0},                             \
+	}
+
+void cmd_run_help(struct buf *out)
+{
+	struct launch_flags none;
+	const struct option table[] = RUN_OPTIONS(&none);
+	(void)buf_putf(out, "Usage: drydock run [OPTIONS] [--] COMMAND [ARG...]\n\n"
+			    "Runs COMMAND in a contained session. Options end at the first word that is "
+			    "none.\n\n"); /* constants: they fit */
+	options_print(table, out);
+	(void)buf_putf(out, "\nExit code: the command's own; 128+N after signal N; 124 time limit; "
+			    "125 nothing ran;\n126 not executable; 127 not found inside.\n");
+}
+
+/* What runs in a session: state between the steps of cmd_run(). */
+struct run {
+	const struct launch_flags *flags;
+	struct launch launch;
+	struct session session;
+	struct session_meta meta;
+	struct engine_session *running;
+	bool has_run; /* the agent was started */
+};
+
+/* One JSON line for the wrapper that asked for it; it may have gone away, which is its own business. */
+static void put_status(const struct run *run, const char *event, pid_t pid, int code)
+{
+	const struct launch_flags *flags = run->flags;
+	if (flags->status_fd < 0)
+		return;
+	AUTO(buf) struct buf line = {.max = STATUS_MAX_BYTES};
+	struct json j = {.out = &line};
+	json_open(&j, NULL, '{');
+	json_str(&j, "event", event);
+	if (run->session.id[0])
+		json_str(&j, "session", run->session.id);
+	if (pid > 0) {
+		json_i64(&j, "pid", pid);
+		json_str(&j, "layers", run->meta.layers);
+	} else {
+		json_i64(&j, "code", code);
+	}
+	json_close(&j, '}');
+	(void)buf_put(&line, "\n", 1);
+	(void)fs_write_all(flags->status_fd, line.p, line.n);
+}
+
+static int check_flags(const struct launch_flags *flags, char **argv, struct err *err)
+{
+	if (!*argv) {
+		err_set(err, 0, "run: no command given");
+		return err_fix(err, "drydock run -- COMMAND [ARG...]");
+	}
+	if (flags->as_root && geteuid() != 0)
+		return err_set(err, 0, "--as-root: you are not root");
+	if (flags->status_fd >= 0 && fcntl(flags->status_fd, F_SETFD, FD_CLOEXEC) < 0)
+		return err_set(err, errno, "--status-fd %d", flags->status_fd);
+	return 0;
+}
+
+static void on_notice(void *arg, const char *text)
+{
+	const struct run *run = arg;
+	if (run->flags->quiet)
+		return;
+	/* while the terminal is raw, a line must begin at its edge by itself */
+	if (run->launch.request.wants_pty)
+		(void)fs_write_all(STDERR_FILENO, "\r", 1);
+	term_notice(text);
+}
+
+static void show_banner(const struct run *run, const char *layers)
+{
+	if (run->flags->quiet)
+		return;
+	char audit[PATH_MAX + 32];
+	AUTO(buf) struct buf out = {.max = BANNER_MAX_BYTES};
+	(void)snprintf(audit, sizeof(audit), "%s/audit.jsonl", run->session.state_dir);
+	banner_print(&run->launch, run->flags, run->session.id, layers,
+		     run->flags->no_net ? NULL : audit, &out);
+	(void)term_put(STDERR_FILENO, &out); /* nowhere left to say it */
+}
+
+static int dry_run(struct run *run)
+{
+	struct err err = {0};
+	AUTO(buf) struct buf out = {.max = PLAN_MAX_BYTES};
+	struct launch *l = &run->launch;
+	if (launch_make(l, run->flags, "dry-run", l->place.roots.state, &err) < 0) {
+		term_error("cannot make the session", &err, EXIT_NOTHING_RAN);
+		return EXIT_NOTHING_RAN;
+	}
+	banner_print(l, run->flags, "dry-run", NULL, NULL, &out);
+	(void)buf_putf(&out, "\nsteps\n"); /* term_put() reports a cut */
+	if (engine_native.plan(&l->request, &out, &err) < 0) {
+		term_error("cannot plan the session", &err, EXIT_NOTHING_RAN);
+		return EXIT_NOTHING_RAN;
+	}
+	(void)buf_putf(&out, "\npolicy\n");
+	(void)buf_put(&out, l->config.policy.p, l->config.policy.n);
+	(void)buf_putf(&out, "\nenvironment\n");
+	for (char *const *v = l->request.envp; *v; v++)
+		(void)buf_putf(&out, "  %s\n", *v);
+	(void)buf_putf(&out, "\nnothing was started: --dry-run\n");
+	return term_put(STDOUT_FILENO, &out);
+}
+
+static int write_policy(const struct run *run, struct err *err)
+{
+	char path[PATH_MAX + 16];
+	(void)snprintf(path, sizeof(path), "%s/policy", run->session.state_dir);
+	return fs_replace(path, buf_span(&run->launch.config.policy), 0600, err);
+}
+
+static int make_session(struct run *run, struct err *err)
+{
+	const struct launch_flags *flags = run->flags;
+	struct launch *l = &run->launch;
+	const char *where = l->request.project ? l->request.project : l->place.project;
+	if (!*where)
+		where = l->place.cwd;
+	const char *slash = strrchr(where, '/');
+	const char *name = flags->name ? flags->name : slash ? slash + 1 : where;
+
+	session_prune(&l->place.roots, clock_wall_ms());
+	int rc = session_create(&l->place.roots, name, &run->session, err);
+	if (rc == 0)
+		rc = write_policy(run, err);
+	if (rc == 0 && flags->keep)
+		rc = session_keep(&run->session, err);
+	if (rc == 0)
+		rc = launch_make(l, flags, run->session.id, run->session.state_dir, err);
+	run->meta = (struct session_meta){
+		.engine = engine_native.name,
+		.project = l->request.project,
+		.cwd = l->place.cwd,
+		.argv = l->argv,
+		.started_ms = clock_wall_ms(),
+	};
+	return rc;
+}
+
+/* The command is not inside: say whether it is outside, because then a mount helps. */
+static int report_exec(const struct run *run, int exec_errno)
+{
+	struct err err = {0};
+	const char *name = run->launch.argv[0];
+	char what[256];
+	(void)snprintf(what, sizeof(what), "cannot execute '%s' inside the session", name);
+	err_set(&err, exec_errno, "%s", strchr(name, '/') ? name : "looked for it in PATH");
+	if (exec_errno == ENOENT)
+		(void)err_fix(&err, "install it under /usr or /opt, or show its folder: "
+				    "drydock run --mount ro:FOLDER ...");
+	else
+		(void)err_fix(&err, "check its mode (chmod +x) and, for a script, its first line");
+	term_error(what, &err, 0);
+	return exec_errno == ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE;
+}
+
+/* Reads what the session was refused; shows it unless -q. */
+static void sum_up(struct run *run)
+{
+	char path[PATH_MAX + 32];
+	struct summary summary = {0};
+	(void)snprintf(path, sizeof(path), "%s/audit.jsonl", run->session.state_dir);
+	AUTO(file) FILE *in = fopen(path, "re");
+	if (!in)
+		return; /* no egress, no log */
+	struct record_reader reader = {.in = in};
+	const struct record *record;
+	while ((record = record_next(&reader)))
+		summary_add(&summary, record);
+	record_reader_drop(&reader);
+	run->meta.n_refused = summary.n_refused;
+	AUTO(buf) struct buf out = {.max = BANNER_MAX_BYTES};
+	summary_print(&summary, run->session.id, &out);
+	if (!run->flags->quiet)
+		(void)term_put(STDERR_FILENO, &out); /* nowhere left to say it */
+	summary_drop(&summary);
+}
+
+static int stay(struct run *run, struct err *err)
+{
+	const struct engine_watch watch = {
+		.timeout_ms = run->flags->timeout_ms, .notice = on_notice, .arg = run};
+	struct engine_result result = {.exit_code = EXIT_FAILED};
+	int rc = engine_native.stay(run->running, &watch, &result, err);
+	run->launch.request.wants_pty = false; /* the terminal is no longer raw */
+	engine_native.end(run->running, &watch);
+	if (rc < 0)
+		term_error("lost the session; it was killed", err, 0);
+	if (result.egress_died)
+		on_notice(run, "the egress proxy ended before the command did: later connections failed");
+	int code = result.timed_out ? EXIT_TIMEOUT : result.exit_code;
+	sum_up(run);
+	run->meta.ended_ms = clock_wall_ms();
+	run->meta.exit_code = code;
+	if (session_write_meta(&run->session, &run->meta, err) < 0)
+		term_error("cannot write the session's record", err, 0);
+	put_status(run, "exited", 0, code);
+	return code;
+}
+
+static int start(struct run *run)
+{
+	struct err err = {0};
+	int exec_errno = 0;
+	int rc = make_session(run, &err);
+	if (rc == 0)
+		rc = engine_native.start(&run->launch.request, &run->running, &exec_errno, &err);
+	if (rc < 0) {
+		term_error("cannot start the session", &err, EXIT_NOTHING_RAN);
+		return EXIT_NOTHING_RAN;
+	}
+	if (exec_errno)
+		return report_exec(run, exec_errno);
+	run->has_run = true;
+	run->meta.layers = engine_native.layers(run->running);
+	show_banner(run, run->meta.layers);
+	put_status(run, "started", engine_native.pid(run->running), 0);
+	char layers[512];
+	(void)snprintf(layers, sizeof(layers), "%s", run->meta.layers);
+	run->meta.layers = layers; /* the engine's copy goes with it */
+	if (session_write_meta(&run->session, &run->meta, &err) < 0)
+		term_error("cannot write the session's record", &err, 0);
+	return stay(run, &err);
+}
+
+int cmd_run(char **argv)
+{
+	static struct launch_flags flags;
+	static struct run run; /* big, and there is one */
+	struct err err = {0};
+	char **command;
+
+	flags = (struct launch_flags){.status_fd = -1};
+	run = (struct run){.flags = &flags, .session = {.lock_fd = -1}};
+	const struct option table[] = RUN_OPTIONS(&flags);
+	if (options_parse(table, argv, &command, &err) < 0)
+		return term_usage("run", &err);
+	if (flags.is_help)
+		return cmd_help((char *[]){(char[]){"run"}, NULL});
+	if (check_flags(&flags, command, &err) < 0)
+		return term_usage("run", &err);
+	int code = EXIT_NOTHING_RAN;
+	if (launch_load(&run.launch, &flags, command, &err) < 0)
+		term_error("cannot set up the session", &err, EXIT_NOTHING_RAN);
+	else
+		code = flags.dry_run ? dry_run(&run) : start(&run);
+	if (!run.has_run && !flags.dry_run)
+		put_status(&run, "failed", 0, code);
+	bool is_made = run.session.lock_fd >= 0;
+	bool is_alone = is_made && session_is_alone(&run.launch.place.roots, &run.session);
+	launch_drop(&run.launch, is_alone);
+	if (is_made && (flags.bare || !run.has_run))
+		session_forget(&run.launch.place.roots, &run.session);
+	session_end(&run.session);
+	return code;
+}

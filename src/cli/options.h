@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cli/options.h - reads a command's options by a table, which also prints its help */
+#pragma once
+#include "base/buf.h"
+#include "base/err.h"
+
+enum { OPTIONS_LIST_MAX = 64 };
+
+/** struct option_list - values of an option that may be repeated, NULL-terminated; borrowed from argv */
+struct option_list {
+	const char *items[OPTIONS_LIST_MAX + 1];
+	size_t n;
+};
+
+/** enum option_kind - what @target of a struct option points at */
+enum option_kind {
+	OPTION_FLAG,	 /* bool */
+	OPTION_OFF,	 /* bool, set to false */
+	OPTION_TEXT,	 /* const char * */
+	OPTION_LIST,	 /* struct option_list */
+	OPTION_BYTES,	 /* uint64_t: 512M, 8G, 1.5G is refused */
+	OPTION_COUNT,	 /* uint32_t, 1 or more */
+	OPTION_CPUS,	 /* uint32_t, percent: 2 is 200, 0.5 is 50 */
+	OPTION_DURATION, /* uint64_t, milliseconds: 90s, 30m, 2h, 250ms */
+	OPTION_FD,	 /* int, 3 or more */
+};
+
+/**
+ * struct option - one row of a command's table
+ * @letter:	short form, 0 for none
+ * @name:	long form without dashes
+ * @value:	what help calls the value; NULL for flags
+ * @help:	one line; NULL hides the option (for tests and for drydock itself)
+ */
+struct option {
+	char letter;
+	const char *name;
+	const char *value;
+	const char *help;
+	enum option_kind kind;
+	void *target;
+};
+
+/**
+ * options_parse() - read options up to "--" or the first word that is none
+ * @table:	ends with a row whose name is NULL
+ * @argv:	the words after the command's name, NULL-terminated
+ * @out_rest:	the first word that was not read
+ *
+ * Return: 0; -EINVAL with @err, which suggests what may have been meant.
+ */
+int options_parse(const struct option *table, char **argv, char ***out_rest, struct err *err);
+
+/** options_print() - the options part of a command's help */
+void options_print(const struct option *table, struct buf *out);
+
+/** options_suggest() - the word of @words (NULL-terminated) that @wrong was probably meant to be, or NULL */
+const char *options_suggest(const char *wrong, const char *const *words);

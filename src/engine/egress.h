@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* engine/egress.h - starts and ends the egress proxy of a session */
+#pragma once
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+/**
+ * struct egress - a running drydock-egress; start from `struct egress e = EGRESS_NONE;`
+ * @jail_fd:	our end of the socket pair: goes to jail_start()
+ */
+struct egress {
+	pid_t pid;
+	int pidfd;
+	int jail_fd;
+};
+#define EGRESS_NONE {.pid = -1, .pidfd = -1, .jail_fd = -1}
+
+/**
+ * struct egress_spec - borrowed
+ * @state_dir:	of the session: policy is read, audit.jsonl and egress.log are written here
+ * @resolver:	"ADDR:PORT" instead of the servers of /etc/resolv.conf; NULL for those
+ * @hosts:	file instead of /etc/hosts; NULL for that
+ */
+struct egress_spec {
+	const char *session_id;
+	const char *state_dir;
+	const char *resolver;
+	const char *hosts;
+};
+
+/**
+ * egress_start() - start `drydock-egress serve`
+ *
+ * The program is the one beside this one, or the one in libexec; PATH is never asked. It dies with the
+ * calling thread. Returns at once: it is ready when the jail is told so (READY on @jail_fd).
+ */
+int egress_start(const struct egress_spec *spec, struct egress *out, struct err *err);
+
+/** egress_end() - end it and wait, so that its last records are written; fine when nothing runs */
+void egress_end(struct egress *egress);
+
+/** egress_explain() - put the last line of egress.log, if there is one, into @err */
+void egress_explain(const struct egress_spec *spec, struct err *err);
+
+/** egress_self_dir() - the folder this program was started from; for what is installed beside it */
+int egress_self_dir(char *out, size_t max, struct err *err);
