@@ -107,7 +107,8 @@ int fs_make_private_dir(const char *path, struct err *err)
 		return err_set(err, errno, "looking at '%s'", path);
 	if (!S_ISDIR(st.st_mode) || st.st_uid != geteuid() || (st.st_mode & 077)) {
 		err_set(err, EPERM, "'%s' is not a private folder of yours", path);
-		return err_fix(err, "chmod 700 '%s', or remove it if you did not make it", path);
+		(void)err_fix(err, "chmod 700 '%s', or remove it if you did not make it", path);
+		return -EPERM; /* also when nobody reads @err */
 	}
 	return 0;
 }
