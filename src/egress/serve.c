@@ -11,6 +11,7 @@
 #include "egress/broker/broker.h"
 #include "egress/resolv_conf.h"
 #include "egress/wire/fds.h"
+#include "egress/wire/messages.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,7 +22,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
-enum { EXIT_FAILED = 1, EXIT_USAGE = 2, ABOVE_FDS = 64, BROKER_FDS = BROKER_FD_BOUND + WIRE_MAX_LISTENERS };
+enum { EXIT_FAILED = 1, EXIT_USAGE = 2, ABOVE_FDS = 64, BROKER_FDS = (int)BROKER_FD_BOUND + (int)WIRE_MAX_LISTENERS };
 
 static const char usage_text[] =
 	"usage: drydock-egress serve (--listen ADDRESS:PORT... | --jail-fd N) (--rules FILE | --rules-fd N)\n"
