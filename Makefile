@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+# The front door. Meson does the work; see meson.build and docs/ARCHITECTURE.md.
+BUILD ?= build
+CMD ?=
+FUZZ_SECONDS ?= 60
+
+.PHONY: all deps build run test bench fuzz lint install clean
+all: build
+
+deps:
+	@scripts/deps.sh
+
+build: deps
+	@[ -f $(BUILD)/build.ninja ] || meson setup $(BUILD) >/dev/null
+	@ninja -C $(BUILD) | tail -n 1
+
+# Without CMD: a session against servers of its own, see demo/run.sh. With CMD: that command, contained, here.
+run: build
+	@if [ -n "$(CMD)" ]; then $(BUILD)/drydock run -- $(CMD); else demo/run.sh $(BUILD); fi
+
+test: build
+	@scripts/test.sh $(BUILD)
+
+bench: build
+	@bench/run.sh $(BUILD)
+
+fuzz: deps
+	@scripts/fuzz.sh $(FUZZ_SECONDS)
+
+lint: build
+	@scripts/lint.sh $(BUILD)
+
+install: build
+	@meson install -C $(BUILD) --no-rebuild
+
+clean:
+	@rm -rf $(BUILD) build-*
