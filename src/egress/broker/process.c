@@ -40,7 +40,7 @@ struct process {
 	char server_texts[BROKER_MAX_SERVERS][ENDPOINT_TEXT_BYTES];
 	size_t n_servers;
 	int n_bound;
-	int audit_fd;
+	int audit_fd, hosts_fd, jail_fd; /* optional: -1 when they were not given */
 	int worker_fd, names_fd, sockets_fd;
 	struct ruleset *rules;
 	struct audit audit;
@@ -81,9 +81,10 @@ static int read_options(struct process *p, int argc, char **argv)
 		       : -EINVAL;
 }
 
-static bool is_open(int fd)
+/* An optional descriptor: its number, or -1. Asked before anything else is opened, which could take the number. */
+static int given(int fd)
 {
-	return fcntl(fd, F_GETFD) >= 0;
+	return fcntl(fd, F_GETFD) < 0 ? -1 : fd;
 }
 
 static int load_rules(struct process *p, struct err *err)
@@ -133,7 +134,7 @@ static int start_worker(struct process *p, struct err *err)
 	if (p->n_bound && make_channel(&p->ready.fd, &their_listeners, err) < 0)
 		return err->code;
 	const int fds[WORKER_FD_FIRST_FREE] = {BROKER_FD_NULL, BROKER_FD_NULL, STDERR_FILENO, their_main,
-				     p->n_bound ? their_listeners : BROKER_FD_JAIL, BROKER_FD_NULL};
+				     p->n_bound ? their_listeners : p->jail_fd, BROKER_FD_NULL};
 	return start_peer(p, PEER_WORKER, argv, fds, WORKER_FD_FIRST_FREE, err);
 }
 
@@ -159,7 +160,7 @@ static int start_resolver(struct process *p, struct err *err)
 				       their_names,
 				       their_sockets,
 				       BROKER_FD_NULL,
-				       is_open(BROKER_FD_HOSTS) ? BROKER_FD_HOSTS : -1};
+				       p->hosts_fd};
 	return start_peer(p, PEER_RESOLVER, argv, fds, RESOLVER_FD_FIRST_FREE, err);
 }
 
@@ -249,12 +250,12 @@ static int prepare_signals(struct process *p, struct err *err)
 }
 
 /* Everything that was only there to be passed on. */
-static void close_spent(const struct process *p)
+static void close_spent(struct process *p)
 {
-	static const int spent[] = {BROKER_FD_EXE, BROKER_FD_NULL, BROKER_FD_HOSTS, BROKER_FD_JAIL};
-
-	for (size_t i = 0; i < sizeof(spent) / sizeof(spent[0]); i++)
-		(void)close(spent[i]); /* optional ones may be closed already */
+	(void)close(BROKER_FD_EXE);
+	(void)close(BROKER_FD_NULL);
+	fd_drop(&p->hosts_fd);
+	fd_drop(&p->jail_fd);
 	for (int i = 0; i < p->n_bound; i++)
 		(void)close(BROKER_FD_BOUND + i);
 }
@@ -347,7 +348,9 @@ static int report_failure(const struct err *err)
 int broker_main(int argc, char **argv)
 {
 	struct process p = {
-		.audit_fd = is_open(BROKER_FD_AUDIT) ? BROKER_FD_AUDIT : -1,
+		.audit_fd = given(BROKER_FD_AUDIT),
+		.hosts_fd = given(BROKER_FD_HOSTS),
+		.jail_fd = given(BROKER_FD_JAIL),
 		.worker_fd = -1,
 		.names_fd = -1,
 		.sockets_fd = -1,

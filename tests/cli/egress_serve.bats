@@ -1,0 +1,188 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# drydock-egress serve: the real program in front of a server on loopback
+
+bats_require_minimum_version 1.5.0
+
+setup() {
+	EGRESS=${DRYDOCK_EGRESS:-$BATS_TEST_DIRNAME/../../build/drydock-egress}
+	DIR=$BATS_TEST_TMPDIR
+	PIDS=()
+	mkfifo "$DIR/server" "$DIR/err"
+	env -i PATH="$PATH" python3 -c '
+import http.server
+class H(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def do_GET(self):
+        body = b"hello from the lab\n"
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+    def log_message(self, *a): pass
+s = http.server.ThreadingHTTPServer(("127.0.0.1", 0), H)
+print(s.server_port, flush=True)
+s.serve_forever()' >"$DIR/server" 3>&- &
+	PIDS+=($!)
+	read -r -t 10 SERVER_PORT <"$DIR/server"
+	printf '127.0.0.1 host.test other.test\n' >"$DIR/hosts"
+	printf 'allow host.test:%s loopback raw\nallow 127.0.0.1:%s raw\ndeny other.test\n' \
+		"$SERVER_PORT" "$SERVER_PORT" >"$DIR/rules"
+}
+
+teardown() {
+	exec 5<&-
+	for p in "${PIDS[@]}"; do
+		kill -9 "$p" 2>/dev/null || true
+	done
+}
+
+# Starts the proxy and waits for the line that says where it listens.
+serve() {
+	env -i "$EGRESS" serve --listen 127.0.0.1:0 --rules "$DIR/rules" --audit "$DIR/audit" \
+		--hosts "$DIR/hosts" --resolver 127.0.0.1:9 --session t-1 "$@" 2>"$DIR/err" 3>&- &
+	BROKER=$!
+	PIDS+=("$BROKER")
+	exec 5<"$DIR/err"
+	read -r -t 10 -u 5 LINE
+	[[ $LINE == 'drydock-egress: listening on 127.0.0.1:'* ]] || return 1
+	PROXY=${LINE##* }
+	read -r WORKER RESOLVER <"/proc/$BROKER/task/$BROKER/children"
+}
+
+fetch() {
+	env -i PATH="$PATH" curl -sS --max-time 20 --noproxy '' -x "http://$PROXY" "$@"
+}
+
+is_gone() {
+	timeout 10 tail --pid="$1" -s 0.02 -f /dev/null
+}
+
+port_is_closed() {
+	! (exec 6<>"/dev/tcp/${PROXY%:*}/${PROXY##*:}") 2>/dev/null
+}
+
+@test "an allowed host is reached by CONNECT and by absolute form, and recorded" {
+	serve
+	run -0 fetch -p "http://host.test:$SERVER_PORT/"
+	[ "$output" = "hello from the lab" ]
+	run -0 fetch "http://host.test:$SERVER_PORT/"
+	[ "$output" = "hello from the lab" ]
+	run -0 fetch -p "http://127.0.0.1:$SERVER_PORT/"
+	grep -q '"event":"open".*"name":"host.test".*"verdict":"allow".*"rule":"[^"]*rules:1".*"address":"127.0.0.1"' "$DIR/audit"
+}
+
+@test "hosts that no rule allows, and denied ones, get 403 and a record" {
+	serve
+	run fetch -p -o /dev/null -w '%{http_connect}' "https://evil.test/"
+	[[ $output == *403* ]]
+	run fetch -o /dev/null -w '%{http_code}' "http://other.test:$SERVER_PORT/"
+	[[ $output == *403* ]]
+	run fetch -p -o /dev/null -w '%{http_connect}' "http://host.test:22/"
+	[[ $output == *403* ]]
+	grep -q '"event":"refuse".*"name":"evil.test".*"reason":"not-allowlisted"' "$DIR/audit"
+	grep -q '"event":"refuse".*"name":"other.test".*"reason":"denied-by-rule","rule":"[^"]*rules:3"' "$DIR/audit"
+	grep -q '"event":"refuse".*"name":"host.test","port":22.*"reason":"port-not-allowed"' "$DIR/audit"
+}
+
+@test "SIGTERM and SIGINT end all three with 0, the port is closed, the audit log is ended" {
+	for signal in TERM INT; do
+		serve
+		kill -"$signal" "$BROKER"
+		wait "$BROKER"
+		is_gone "$WORKER"
+		is_gone "$RESOLVER"
+		port_is_closed
+		tail -n 1 "$DIR/audit" | grep -q '"event":"end","reason":"asked to end"'
+		exec 5<&-
+	done
+}
+
+@test "an open connection is ended and recorded when the proxy ends" {
+	serve
+	exec 7<>"/dev/tcp/${PROXY%:*}/${PROXY##*:}"
+	printf 'CONNECT host.test:%s HTTP/1.1\r\nHost: host.test:%s\r\n\r\n' "$SERVER_PORT" "$SERVER_PORT" >&7
+	read -r -t 10 -u 7 status
+	[[ $status == 'HTTP/1.1 200'* ]]
+	kill -TERM "$BROKER"
+	wait "$BROKER"
+	timeout 10 cat <&7 >/dev/null
+	exec 7>&-
+	grep -q '"event":"close","flow":[0-9]*,"protocol":"connect","name":"host.test"' "$DIR/audit"
+}
+
+@test "kill -9 of any of the three ends them all, and the port is closed" {
+	for victim in BROKER WORKER RESOLVER; do
+		serve
+		kill -9 "${!victim}"
+		status=0
+		wait "$BROKER" || status=$?
+		[ "$status" -ne 0 ]
+		is_gone "$WORKER"
+		is_gone "$RESOLVER"
+		port_is_closed
+		if [ "$victim" != BROKER ]; then
+			[ "$status" -eq 1 ]
+			grep -q "egress is shut" <&5
+			tail -n 1 "$DIR/audit" | grep -q '"event":"end","reason":"the [a-z]* ended'
+		fi
+		exec 5<&-
+	done
+}
+
+@test "bad rules: file, line, column and reason, exit 2, and nothing listens" {
+	printf 'allow host.test:443\nallow host.test:99999\n' >"$DIR/rules"
+	run -2 --separate-stderr env -i "$EGRESS" serve --listen 127.0.0.1:0 --rules "$DIR/rules"
+	[[ $stderr == "drydock-egress: $DIR/rules:2:"*": "* ]]
+	[[ $stderr != *listening* ]]
+}
+
+@test "wrong options, a missing file and an address in use are said" {
+	run -2 env -i "$EGRESS" serve --rules "$DIR/rules"
+	[[ $output == *"--listen or --jail-fd"* ]]
+	run -2 env -i "$EGRESS" serve --listen 127.0.0.1:0
+	[[ $output == *"--rules or --rules-fd"* ]]
+	run -2 env -i "$EGRESS" serve --listen localhost:1 --rules "$DIR/rules"
+	[[ $output == *"'localhost:1'"* ]]
+	run -1 env -i "$EGRESS" serve --listen 127.0.0.1:0 --rules "$DIR/none"
+	[[ $output == *"opening '$DIR/none': No such file"* ]]
+	run -1 env -i "$EGRESS" serve --listen "127.0.0.1:$SERVER_PORT" --rules "$DIR/rules"
+	[[ $output == *"listening on 127.0.0.1:$SERVER_PORT: Address already in use"* ]]
+	run -2 env -i "$EGRESS" frobnicate
+}
+
+@test "the audit chain holds over two runs of the program" {
+	for i in 1 2; do
+		serve
+		run fetch -p -o /dev/null "https://evil.test/"
+		kill -TERM "$BROKER"
+		wait "$BROKER"
+		exec 5<&-
+	done
+	[ "$(wc -l <"$DIR/audit")" -ge 6 ]
+	env -i PATH="$PATH" python3 -c '
+import hashlib, json, sys
+prev = "0" * 64
+for line in open(sys.argv[1], "rb"):
+    assert json.loads(line)["prev"] == prev, line
+    prev = hashlib.sha256(line.rstrip(b"\n")).hexdigest()' "$DIR/audit"
+}
+
+@test "the environment of the caller does not reach the three processes" {
+	export DRYDOCK_SECRET=sesame
+	"$EGRESS" serve --listen 127.0.0.1:0 --rules "$DIR/rules" 2>"$DIR/err" 3>&- &
+	BROKER=$!
+	PIDS+=("$BROKER")
+	exec 5<"$DIR/err"
+	read -r -t 10 -u 5 LINE
+	if [ "$(id -u)" -ne 0 ]; then # not readable at all: PR_SET_DUMPABLE is 0
+		run ! cat "/proc/$BROKER/environ"
+	else
+		read -r WORKER RESOLVER <"/proc/$BROKER/task/$BROKER/children"
+		for p in "$BROKER" "$WORKER" "$RESOLVER"; do
+			[ ! -s "/proc/$p/environ" ] || ! grep -q sesame "/proc/$p/environ"
+		done
+	fi
+	kill -TERM "$BROKER"
+	wait "$BROKER"
+}
