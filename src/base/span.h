@@ -74,7 +74,8 @@ static inline uint8_t take_u8(struct cursor *c)
 static inline uint16_t take_u16(struct cursor *c)
 {
 	struct span s = take(c, 2);
-	return s.n ? (uint16_t)(s.p[0] << 8 | s.p[1]) : 0;
+	uint32_t value = s.n ? (uint32_t)s.p[0] << 8 | s.p[1] : 0;
+	return (uint16_t)value;
 }
 
 static inline uint32_t take_u24(struct cursor *c)
