@@ -1,0 +1,95 @@
+#!/usr/bin/env bash
+# Makes a small internet and a user's machine in namespaces of their own, and runs a script there.
+#
+# usage: lab.sh root|user DIR SCRIPT
+#   root   as root of the machine, in new network and mount namespaces
+#   user   as an ordinary user, without any privilege: in a user namespace that keeps the user's number
+# DIR holds certificates and logs (made by `lab.sh prepare DIR BUILD`). SCRIPT is bash and sees:
+#   $DRYDOCK  the program       $LAB   DIR       $RULES_CA  options that make clients trust the lab's CA inside
+# Everything ends with the script.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+
+prepare() { # DIR BUILD
+	local dir=$1 build=$2
+	mkdir -p "$dir/bin" "$dir/share/drydock"
+	chmod 755 "$dir"
+	install -m 755 "$build/drydock" "$build/drydock-egress" "$dir/bin/"
+	cp -r "$here/../../data/presets" "$dir/share/drydock/"
+	install -m 644 "$here/internet.py" "$here/agents/stub_api.py" "$dir/"
+	(
+		cd "$dir"
+		openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -keyout ca.key -out ca.pem \
+			-subj "/CN=lab CA" 2>/dev/null
+		openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout server.key -out server.csr \
+			-subj "/CN=lab" 2>/dev/null
+		names='DNS:allowed.test,DNS:www.allowed.test,DNS:other.test,DNS:evil.test,DNS:git.test,DNS:six.test'
+		names+=',DNS:rebind.test,DNS:meta.test,DNS:mixed.test,DNS:loop.test,DNS:api.anthropic.com,DNS:api.openai.com'
+		openssl x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 30 -out server.pem \
+			-extfile <(echo "subjectAltName=$names") 2>/dev/null
+		chmod 644 server.key ca.pem server.pem
+		git init -q --bare repo.git
+		git init -q work
+		echo hello >work/file
+		git -C work -c user.name=lab -c user.email=lab@example add file
+		git -C work -c user.name=lab -c user.email=lab@example commit -qm first
+		git -C work push -q ../repo.git HEAD:refs/heads/main
+		git -C repo.git symbolic-ref HEAD refs/heads/main
+		git -C repo.git update-server-info
+		chmod -R a+rX .
+	)
+}
+
+fresh() { # DIR
+	rm -rf "${1:?}"/{ready,dns.log,hits.log,home,host.sock}
+}
+
+# Inside the namespaces, with the right to set up the network.
+inside() { # KIND DIR SCRIPT
+	local kind=$1 dir=$2 script=$3
+	ip link set lo up
+	for a in 93.184.216.10 93.184.216.11 93.184.216.66 93.184.216.20 93.184.216.30 10.9.8.7 169.254.169.254; do
+		ip addr add "$a/32" dev lo
+	done
+	ip -6 addr add 2606:2800:220:1::10/128 dev lo
+	# The servers use low ports; what runs later has no such right and needs none.
+	env -i PATH=/usr/bin:/bin /usr/bin/python3 "$dir/internet.py" "$dir" &
+	servers=$!
+	trap 'kill $servers 2>/dev/null || true; wait $servers 2>/dev/null || true' EXIT
+	for _ in $(seq 200); do
+		[ -e "$dir/ready" ] && break
+		kill -0 $servers
+		sleep 0.02
+	done
+	[ -e "$dir/ready" ]
+	local home=$dir/home
+	mkdir -p "$home/.ssh" "$home/project"
+	echo "PRIVATE KEY OF THE USER" >"$home/.ssh/id_ed25519"
+	local drop=(setpriv --inh-caps=-all --ambient-caps=-all --bounding-set=-all)
+	[ "$kind" = user ] || drop=()
+	cd "$home/project"
+	env -i PATH=/usr/bin:/bin:/usr/sbin:/sbin HOME="$home" USER=lab LAB="$dir" DRYDOCK="$dir/bin/drydock" TERM=dumb \
+		LAB_RESOLVER=127.0.0.1:5353 "${drop[@]}" bash -c "$script"
+}
+
+case $1 in
+prepare) prepare "$2" "$3" ;;
+inside) inside "$2" "$3" "$4" ;;
+root)
+	fresh "$2"
+	exec unshare -n -m "$0" inside root "$2" "$3"
+	;;
+user)
+	if [ "$(id -u)" -eq 0 ]; then
+		fresh "$2"
+		chown 65432:65432 "$2"
+		exec setpriv --reuid 65432 --regid 65432 --clear-groups "$0" user "$2" "$3"
+	fi
+	fresh "$2"
+	exec unshare -U --map-user="$(id -u)" --map-group="$(id -g)" --keep-caps -n -m "$0" inside user "$2" "$3"
+	;;
+*)
+	echo "usage: $0 prepare DIR BUILD | root|user DIR SCRIPT" >&2
+	exit 2
+	;;
+esac
