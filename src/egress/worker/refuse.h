@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* egress/worker/refuse.h - tells a client that it was refused, in the language it speaks */
+/*
+ *   proxy port, http://    a response with the reason (denial.h)
+ *   SOCKS                  its reply code
+ *   transparent 80, 8080   the same response, once a request was read
+ *   transparent 443, 8443  a TLS alert, once the hello was read (names only)
+ *   transparent 22         an SSH disconnect with the reason (names only)
+ *   anything else          RST
+ */
+#pragma once
+#include "egress/worker/flow.h"
+
+/** refuse_flow() - the broker said no, or the flow broke a rule of ours before anything was asked */
+void refuse_flow(struct flow *f, const struct wire_refused *why);
+
+/**
+ * refuse_late() - step 7: the first bytes do not agree. Ends the upstream with @reason and @seen, tells the client
+ * @alert: TLS alert to send, 0 for none
+ */
+void refuse_late(struct flow *f, enum reason reason, struct span seen, uint8_t alert);
+
+/** refuse_malformed() - NOTE for the log, a refusal for the client. @host: what is known, may be empty */
+void refuse_malformed(struct flow *f, enum wire_source seen_in, struct span host);
+
+/** refuse_go_on() - FLOW_LINGER: say the rest, then read on until the client has closed or linger_ms is over */
+void refuse_go_on(struct flow *f);
