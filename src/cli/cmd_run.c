@@ -121,8 +121,6 @@ static int check_flags(const struct launch_flags *flags, char **argv, struct err
 static void on_notice(void *arg, const char *text)
 {
 	const struct run *run = arg;
-	if (run->flags->quiet)
-		return;
 	/* while the terminal is raw, a line must begin at its edge by itself */
 	if (run->launch.request.wants_pty)
 		(void)fs_write_all(STDERR_FILENO, "\r", 1);

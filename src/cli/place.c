@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/place.h"
+#include "base/own.h"
 #include "build_config.h"
 #include "engine/egress.h"
+#include "jail/view.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -15,23 +17,6 @@ static bool is_there(const char *dir, const char *name)
 	struct stat st;
 	(void)snprintf(path, sizeof(path), "%s/%s", dir, name);
 	return lstat(path, &st) == 0;
-}
-
-/* The nearest folder upwards that holds .git, else @cwd. */
-static void find_project(const char *cwd, char out[PATH_MAX])
-{
-	(void)snprintf(out, PATH_MAX, "%s", cwd);
-	while (!is_there(out, ".git")) {
-		char *slash = strrchr(out, '/');
-		if (!slash || slash == out) {
-			if (slash && is_there("/", ".git"))
-				(void)snprintf(out, PATH_MAX, "/");
-			else
-				(void)snprintf(out, PATH_MAX, "%s", cwd);
-			return;
-		}
-		*slash = '\0';
-	}
 }
 
 /* Presets lie beside an installed program, in its data folder, or beside a build folder. */
@@ -68,7 +53,10 @@ int place_find(struct place *out, struct err *err)
 		return err_set(err, errno, "looking at HOME '%s'", env.home);
 	if (!realpath(".", out->cwd))
 		return err_set(err, errno, "looking at the current folder");
-	find_project(out->cwd, out->project);
+	AUTO(mem) char *project = view_project(out->cwd, err);
+	if (!project)
+		return err->code;
+	(void)snprintf(out->project, sizeof(out->project), "%s", project);
 	const char *config = getenv("XDG_CONFIG_HOME");
 	bool has_config = config && config[0] == '/';
 	int n = snprintf(out->user_dir, sizeof(out->user_dir), "%s%s/drydock",

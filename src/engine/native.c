@@ -4,24 +4,35 @@
 #include "engine/egress.h"
 #include "engine/engine.h"
 #include "engine/supervise.h"
+#include "engine/env.h"
 #include "jail/plan.h"
+#include "jail/protect.h"
 #include "jail/settings.h"
+#include "jail/sockets.h"
 #include "jail/start.h"
+#include "jail/view.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/random.h>
 #include <unistd.h>
 
 struct engine_session {
 	struct jail jail;
 	struct egress egress;
+	struct protect protect;
+	char state_dir[PATH_MAX];
+	char project[PATH_MAX]; /* what protect borrows */
 };
 
 /* Everything a plan is made of; what it borrows lives in the request or here. */
 struct native {
 	struct jail_settings settings;
-	struct jail_mount *mounts;
+	struct view view;
+	struct jail_mount *mounts; /* the view's, then the request's: later ones lie on top */
 	struct plan *plan;
 };
 
@@ -29,6 +40,7 @@ static void native_drop(struct native *n)
 {
 	plan_free(n->plan);
 	free(n->mounts);
+	view_drop(&n->view);
 	*n = (struct native){0};
 }
 
@@ -53,45 +65,70 @@ static int choose_ids(const struct engine_request *request, struct jail_settings
 	return 0;
 }
 
-static int native_make(const struct engine_request *request, struct native *out, struct err *err)
+static int collect_mounts(const struct engine_request *request, struct native *n, struct err *err)
 {
-	struct native n = {.settings = {
-				   .session_id = request->session_id,
-				   .home = request->home,
-				   .project = request->project,
-				   .cwd = request->cwd,
-				   .session_dir = request->state_dir,
-				   .argv = request->argv,
-				   .envp = request->envp,
-				   .net = request->has_egress ? JAIL_NET_PROXY : JAIL_NET_NONE,
-				   .wants_pty = request->wants_pty,
-				   .memory_bytes = request->memory_bytes,
-				   .max_pids = request->max_pids,
-				   .cpu_percent = request->cpu_percent,
-			   }};
-	int rc = choose_ids(request, &n.settings, err);
-	if (rc == 0) {
-		n.mounts = calloc(request->n_mounts + 1, sizeof(*n.mounts));
-		if (!n.mounts)
-			rc = err_set(err, ENOMEM, "planning the session");
-	}
-	for (size_t i = 0; rc == 0 && i < request->n_mounts; i++)
-		n.mounts[i] = (struct jail_mount){
+	int rc = view_collect(request->home, request->project, request->argv[0],
+			      env_get(request->envp, "PATH"), &n->view, err);
+	if (rc < 0)
+		return rc;
+	size_t n_seen = n->view.n_mounts;
+	n->mounts = calloc(n_seen + request->n_mounts + 1, sizeof(*n->mounts));
+	if (!n->mounts)
+		return err_set(err, ENOMEM, "planning the session");
+	for (size_t i = 0; i < n_seen; i++)
+		n->mounts[i] = n->view.mounts[i];
+	for (size_t i = 0; i < request->n_mounts; i++)
+		n->mounts[n_seen + i] = (struct jail_mount){
 			.host = request->mounts[i].path,
 			.inside = request->mounts[i].path,
 			.is_writable = request->mounts[i].is_writable,
 			.is_optional = request->mounts[i].is_optional,
 		};
-	n.settings.mounts = n.mounts;
-	n.settings.n_mounts = request->n_mounts;
-	if (rc == 0)
-		rc = plan_make(&n.settings, NULL, 0, &n.plan, err);
-	if (rc < 0) {
-		native_drop(&n);
-		return rc;
-	}
-	*out = n;
+	n->settings.mounts = n->mounts;
+	n->settings.n_mounts = n_seen + request->n_mounts;
+	n->settings.masks = (const char *const *)n->view.masks;
+	n->settings.n_masks = n->view.n_masks;
+	n->settings.protected = (const char *const *)n->view.protected;
+	n->settings.n_protected = n->view.n_protected;
 	return 0;
+}
+
+static int make_plan(struct native *n, struct err *err)
+{
+	char **sockets = NULL;
+	size_t n_sockets = 0;
+	int rc = sockets_list(&sockets, &n_sockets, err);
+	if (rc < 0)
+		return rc;
+	rc = plan_make(&n->settings, (const char *const *)sockets, n_sockets, &n->plan, err);
+	sockets_free(sockets, n_sockets);
+	return rc;
+}
+
+static int native_make(const struct engine_request *request, struct native *out, struct err *err)
+{
+	*out = (struct native){.settings = {
+				       .session_id = request->session_id,
+				       .home = request->home,
+				       .project = request->project,
+				       .cwd = request->cwd,
+				       .session_dir = request->state_dir,
+				       .argv = request->argv,
+				       .envp = request->envp,
+				       .net = request->has_egress ? JAIL_NET_PROXY : JAIL_NET_NONE,
+				       .wants_pty = request->wants_pty,
+				       .memory_bytes = request->memory_bytes,
+				       .max_pids = request->max_pids,
+				       .cpu_percent = request->cpu_percent,
+			       }};
+	int rc = choose_ids(request, &out->settings, err);
+	if (rc == 0)
+		rc = collect_mounts(request, out, err);
+	if (rc == 0)
+		rc = make_plan(out, err);
+	if (rc < 0)
+		native_drop(out);
+	return rc;
 }
 
 static int native_plan(const struct engine_request *request, struct buf *out, struct err *err)
@@ -124,6 +161,9 @@ static int native_start(const struct engine_request *request, struct engine_sess
 		return err_set(err, ENOMEM, "starting the session");
 	}
 	*session = (struct engine_session){.egress = EGRESS_NONE};
+	(void)snprintf(session->state_dir, PATH_MAX, "%s", request->state_dir);
+	(void)snprintf(session->project, PATH_MAX, "%s", request->project ? request->project : "");
+	protect_begin(request->project ? session->project : NULL, &session->protect);
 	if (request->has_egress)
 		rc = egress_start(&spec, &session->egress, err);
 	if (rc == 0) {
@@ -162,12 +202,26 @@ static int native_stay(struct engine_session *session, const struct engine_watch
 	return supervise_run(&session->jail, session->egress.pidfd, watch, out, err);
 }
 
+static void on_moved(const char *entry, const char *to, void *arg)
+{
+	const struct engine_watch *watch = arg;
+	char text[2 * PATH_MAX];
+	(void)snprintf(text, sizeof(text),
+		       "the command made %s in the project, which would run on this machine: moved to %s",
+		       entry, to);
+	watch->notice(watch->arg, text);
+}
+
 static void native_end(struct engine_session *session, const struct engine_watch *watch)
 {
-	(void)watch;
+	struct err err = {0};
+	struct engine_watch moved = *watch;
+
 	if (!session)
 		return;
 	egress_end(&session->egress);
+	if (protect_end(&session->protect, session->state_dir, on_moved, &moved, &err) < 0)
+		watch->notice(watch->arg, err.text);
 	free(session);
 }
 
