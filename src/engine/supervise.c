@@ -12,13 +12,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/signalfd.h>
 
-enum { COPY_BYTES = 16 << 10 };
+enum { COPY_BYTES = 16 << 10, DRAIN_MS = 5000 };
 
 /* One direction of the terminal. */
 struct copy {
@@ -120,6 +121,13 @@ static void end_lost(struct supervisor *s, struct loop_source *end)
 	}
 }
 
+/* The user's terminal may be a blocking descriptor (see reopen()), so nothing is tried before its time. */
+static bool is_ready(int fd, short event)
+{
+	struct pollfd p = {.fd = fd, .events = event};
+	return poll(&p, 1, 0) == 1;
+}
+
 static bool is_patience(ssize_t n)
 {
 	return n < 0 && (errno == EAGAIN || errno == EINTR);
@@ -131,6 +139,8 @@ static bool copy_some(struct supervisor *s, struct copy *c)
 	if (c->is_over)
 		return false;
 	if (c->n == 0) {
+		if (!is_ready(c->from->fd, POLLIN))
+			return false;
 		ssize_t got = read(c->from->fd, c->bytes, sizeof(c->bytes));
 		if (is_patience(got))
 			return false;
@@ -141,6 +151,8 @@ static bool copy_some(struct supervisor *s, struct copy *c)
 		c->n = (size_t)got;
 		c->done = 0;
 	}
+	if (!is_ready(c->to->fd, POLLOUT))
+		return false;
 	ssize_t put = write(c->to->fd, c->bytes + c->done, c->n);
 	if (is_patience(put))
 		return false;
@@ -305,14 +317,19 @@ static int watch_all(struct supervisor *s, int signal_fd, int egress_pidfd, stru
 	return 0;
 }
 
+/* Text is left and the screen is slow: waits for it, as a program writing to the terminal itself would. */
+static bool is_waiting_for_screen(struct supervisor *s)
+{
+	struct pollfd p = {.fd = s->screen.fd, .events = POLLOUT};
+	return !s->out.is_over && s->out.n > 0 && poll(&p, 1, DRAIN_MS) == 1;
+}
+
 /* What the agent wrote last may still wait in its terminal. */
 static void drain(struct supervisor *s)
 {
 	if (s->jail->pty_fd < 0)
 		return;
-	if (s->screen.fd >= 0)
-		(void)fcntl(s->screen.fd, F_SETFL, O_RDWR); /* our own description; now wait for it */
-	while (copy_some(s, &s->out))
+	while (copy_some(s, &s->out) || is_waiting_for_screen(s))
 		;
 }
 
