@@ -5,7 +5,7 @@
 bats_require_minimum_version 1.5.0
 
 setup() {
-	EGRESS=${DRYDOCK_EGRESS:-$BATS_TEST_DIRNAME/../../build/drydock-egress}
+	EGRESS=${DRYDOCK_BUILD:-$BATS_TEST_DIRNAME/../../build}/drydock-egress
 	DIR=$BATS_TEST_TMPDIR
 	PIDS=()
 	mkfifo "$DIR/server" "$DIR/err"
@@ -24,6 +24,7 @@ s = http.server.ThreadingHTTPServer(("127.0.0.1", 0), H)
 print(s.server_port, flush=True)
 s.serve_forever()' >"$DIR/server" 3>&- &
 	PIDS+=($!)
+	disown $!
 	read -r -t 10 SERVER_PORT <"$DIR/server"
 	printf '127.0.0.1 host.test other.test\n' >"$DIR/hosts"
 	printf 'allow host.test:%s loopback raw\nallow 127.0.0.1:%s raw\ndeny other.test\n' \
@@ -34,6 +35,7 @@ teardown() {
 	exec 5<&-
 	for p in "${PIDS[@]}"; do
 		kill -9 "$p" 2>/dev/null || true
+		wait "$p" 2>/dev/null || true
 	done
 }
 
@@ -47,7 +49,14 @@ serve() {
 	read -r -t 10 -u 5 LINE
 	[[ $LINE == 'drydock-egress: listening on 127.0.0.1:'* ]] || return 1
 	PROXY=${LINE##* }
-	read -r WORKER RESOLVER <"/proc/$BROKER/task/$BROKER/children"
+	find_peers
+}
+
+# The broker's two children, in the order it starts them.
+find_peers() {
+	local children
+	children=$(<"/proc/$BROKER/task/$BROKER/children")
+	read -r WORKER RESOLVER <<<"$children"
 }
 
 fetch() {
@@ -178,7 +187,7 @@ for line in open(sys.argv[1], "rb"):
 	if [ "$(id -u)" -ne 0 ]; then # not readable at all: PR_SET_DUMPABLE is 0
 		run ! cat "/proc/$BROKER/environ"
 	else
-		read -r WORKER RESOLVER <"/proc/$BROKER/task/$BROKER/children"
+		find_peers
 		for p in "$BROKER" "$WORKER" "$RESOLVER"; do
 			[ ! -s "/proc/$p/environ" ] || ! grep -q sesame "/proc/$p/environ"
 		done
