@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proto/tls_hello.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
+#include <stdlib.h>
+
+static uint8_t scratch[TLS_HELLO_MAX_BYTES];
+static const char *why;
+
+struct maker {
+	uint8_t bytes[200000];
+	size_t n;
+};
+
+static void put(struct maker *m, const void *p, size_t n)
+{
+	memcpy(m->bytes + m->n, p, n);
+	m->n += n;
+}
+
+static void put_u8(struct maker *m, unsigned v)
+{
+	m->bytes[m->n++] = (uint8_t)v;
+}
+
+static void put_u16(struct maker *m, unsigned v)
+{
+	put_u8(m, v >> 8);
+	put_u8(m, v & 255);
+}
+
+/* One extension; a server_name when @sni is given. */
+static void put_sni(struct maker *m, const char *sni)
+{
+	unsigned n = (unsigned)strlen(sni);
+	put_u16(m, 0);
+	put_u16(m, n + 5);
+	put_u16(m, n + 3);
+	put_u8(m, 0);
+	put_u16(m, n);
+	put(m, sni, n);
+}
+
+/* A handshake message with these extensions and @padding more bytes in a padding extension. */
+static void make_hello(struct maker *m, const struct maker *extensions, size_t padding)
+{
+	struct maker *body = calloc(1, sizeof(*body));
+	assert_non_null(body);
+	put_u16(body, 0x0303);
+	for (int i = 0; i < 32; i++)
+		put_u8(body, 7);
+	put_u8(body, 0);
+	put_u16(body, 2);
+	put_u16(body, 0x1301);
+	put_u8(body, 1);
+	put_u8(body, 0);
+	put_u16(body, (unsigned)(extensions->n + (padding ? padding + 4 : 0)));
+	put(body, extensions->bytes, extensions->n);
+	if (padding) {
+		put_u16(body, 21);
+		put_u16(body, (unsigned)padding);
+		memset(body->bytes + body->n, 0, padding);
+		body->n += padding;
+	}
+	put_u8(m, 1);
+	put_u8(m, (unsigned)(body->n >> 16));
+	put_u16(m, (unsigned)(body->n & 0xffff));
+	put(m, body->bytes, body->n);
+	free(body);
+}
+
+/* Cuts a handshake message into records of @step bytes. */
+static void make_records(struct maker *m, const struct maker *message, size_t step)
+{
+	for (size_t at = 0; at < message->n; at += step) {
+		size_t n = message->n - at < step ? message->n - at : step;
+		put_u8(m, 22);
+		put_u16(m, 0x0301);
+		put_u16(m, (unsigned)n);
+		put(m, message->bytes + at, n);
+	}
+}
+
+static struct maker *hello_with(void (*fill)(struct maker *), size_t step, size_t padding)
+{
+	struct maker *extensions = calloc(1, sizeof(*extensions)), *message = calloc(1, sizeof(*message)),
+		     *records = calloc(1, sizeof(*records));
+	assert_true(extensions && message && records);
+	fill(extensions);
+	make_hello(message, extensions, padding);
+	make_records(records, message, step);
+	free(extensions);
+	free(message);
+	return records;
+}
+
+static enum parse parse(const struct maker *m, struct tls_hello *out)
+{
+	return tls_hello_parse(span_make(m->bytes, m->n), scratch, out, &why);
+}
+
+static void one_name(struct maker *e)
+{
+	put_sni(e, "api.example.com");
+}
+
+static void the_name_is_read_whole_and_over_any_records(void **state)
+{
+	(void)state;
+	static const size_t steps[] = {16384, 100, 7, 1};
+	for (size_t i = 0; i < 4; i++) {
+		struct maker *m = hello_with(one_name, steps[i], 0);
+		struct tls_hello h;
+		if (parse(m, &h) != PARSE_DONE)
+			fail_msg("records of %zu: %s", steps[i], why);
+		assert_true(h.has_sni && !h.has_ech && h.sni_n == 15);
+		assert_memory_equal(h.sni, "api.example.com", 15);
+		assert_int_equal(h.bytes, m->n);
+		free(m);
+	}
+}
+
+static void each_prefix_says_more_and_bytes_behind_change_nothing(void **state)
+{
+	(void)state;
+	struct maker *m = hello_with(one_name, 40, 0);
+	struct tls_hello h;
+	size_t whole = m->n;
+	for (size_t n = 0; n < whole; n++)
+		assert_int_equal(tls_hello_parse(span_make(m->bytes, n), scratch, &h, &why), PARSE_MORE);
+	put(m, "\x14\x03\x03\x00\x01\x01 and more", 15);
+	assert_int_equal(parse(m, &h), PARSE_DONE);
+	assert_int_equal(h.bytes, whole);
+	free(m);
+}
+
+static void no_extension(struct maker *e)
+{
+	(void)e;
+}
+static void with_ech(struct maker *e)
+{
+	put_sni(e, "front.example");
+	put_u16(e, 0xfe0d);
+	put_u16(e, 1);
+	put_u8(e, 0);
+}
+static void with_esni(struct maker *e)
+{
+	put_u16(e, 0xffce);
+	put_u16(e, 0);
+}
+
+static void missing_names_and_hidden_names_are_told(void **state)
+{
+	(void)state;
+	struct tls_hello h;
+	struct maker *m = hello_with(no_extension, 16384, 0);
+	assert_int_equal(parse(m, &h), PARSE_DONE);
+	assert_false(h.has_sni);
+	free(m);
+	m = hello_with(with_ech, 16384, 0);
+	assert_int_equal(parse(m, &h), PARSE_DONE);
+	assert_true(h.has_ech && h.has_sni);
+	free(m);
+	m = hello_with(with_esni, 16384, 0);
+	assert_int_equal(parse(m, &h), PARSE_DONE);
+	assert_true(h.has_ech);
+	free(m);
+}
+
+static void two_snis(struct maker *e)
+{
+	put_sni(e, "a.example");
+	put_sni(e, "b.example");
+}
+static void two_names_in_one(struct maker *e)
+{
+	put_u16(e, 0);
+	put_u16(e, 2 + 4 + 4);
+	put_u16(e, 8);
+	put(e, "\0\0\1a\0\0\1b", 8);
+}
+static void empty_name(struct maker *e)
+{
+	put_sni(e, "");
+}
+static void odd_name_type(struct maker *e)
+{
+	put_u16(e, 0);
+	put_u16(e, 6);
+	put_u16(e, 4);
+	put(e, "\1\0\1a", 4);
+}
+static void extension_too_long(struct maker *e)
+{
+	put_u16(e, 10);
+	put_u16(e, 200);
+}
+
+static void ambiguous_hellos_are_bad_and_leave_out_alone(void **state)
+{
+	(void)state;
+	static void (*const fills[])(struct maker *) = {two_snis, two_names_in_one, empty_name, odd_name_type,
+							 extension_too_long};
+	struct tls_hello h, before;
+	memset(&h, 0x5a, sizeof(h));
+	before = h;
+	for (size_t i = 0; i < sizeof(fills) / sizeof(fills[0]); i++) {
+		struct maker *m = hello_with(fills[i], 16384, 0);
+		assert_int_equal(parse(m, &h), PARSE_BAD);
+		free(m);
+	}
+	static const char *const texts[] = {"GET / HTTP/1.1\r\n", "SSH-2.0-x\r\n", "\x80\x2e\x01\x03\x01", "\x16\x02\x00\x00\x05",
+					    "\x15\x03\x01\x00\x02"};
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		assert_int_equal(tls_hello_parse(span_make(texts[i], 5), scratch, &h, &why), PARSE_BAD);
+	assert_int_equal(tls_hello_parse(span_make("\x16\x03\x01\x00\x00", 5), scratch, &h, &why), PARSE_BAD);
+	assert_int_equal(tls_hello_parse(span_make("\x16\x03\x01\x40\x01", 5), scratch, &h, &why), PARSE_BAD);
+	assert_int_equal(tls_hello_parse(span_make("\x16\x03\x01\x00\x04\x02", 6), scratch, &h, &why), PARSE_BAD);
+	assert_memory_equal(&h, &before, sizeof(h));
+}
+
+static void bytes_behind_the_hello_in_its_record_are_bad(void **state)
+{
+	(void)state;
+	struct maker *m = hello_with(one_name, 16384, 0);
+	struct tls_hello h;
+	m->bytes[4]++; /* the record is one byte longer than the hello */
+	put_u8(m, 0);
+	assert_int_equal(parse(m, &h), PARSE_BAD);
+	free(m);
+}
+
+static void the_limit_of_64_kib_holds(void **state)
+{
+	(void)state;
+	struct tls_hello h;
+	struct maker *m = hello_with(one_name, 16384, 65536 - 4 - 43 - 24 - 4);
+	if (parse(m, &h) != PARSE_DONE)
+		fail_msg("%s", why);
+	free(m);
+	uint8_t over[] = {22, 3, 1, 0, 4, 1, 0, 0xff, 0xfd}; /* 4 + 65533 bytes */
+	assert_int_equal(tls_hello_parse(span_make(over, sizeof(over)), scratch, &h, &why), PARSE_BAD);
+	over[8] = 0xfc;
+	assert_int_equal(tls_hello_parse(span_make(over, sizeof(over)), scratch, &h, &why), PARSE_MORE);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_name_is_read_whole_and_over_any_records),
+		cmocka_unit_test(each_prefix_says_more_and_bytes_behind_change_nothing),
+		cmocka_unit_test(missing_names_and_hidden_names_are_told),
+		cmocka_unit_test(ambiguous_hellos_are_bad_and_leave_out_alone),
+		cmocka_unit_test(bytes_behind_the_hello_in_its_record_are_bad),
+		cmocka_unit_test(the_limit_of_64_kib_holds),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
