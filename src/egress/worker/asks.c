@@ -6,6 +6,13 @@
 #include <errno.h>
 #include <unistd.h>
 
+static void channel_failed(struct worker *w, int rc)
+{
+	bool has_ended = rc == -EPIPE || rc == -ECONNRESET;
+
+	worker_over(w, has_ended ? "" : "the broker's channel failed", false);
+}
+
 /* One queued message: its number, then its payload. */
 static void enqueue(struct worker *w, enum wire_number number, const void *payload)
 {
@@ -33,7 +40,7 @@ void asks_tell(struct worker *w, enum wire_number number, const void *payload)
 	if (rc == -EAGAIN)
 		enqueue(w, number, payload);
 	else if (rc < 0)
-		worker_over(w, "the broker's channel failed", false);
+		channel_failed(w, rc);
 }
 
 void asks_flush(struct worker *w)
@@ -49,7 +56,7 @@ void asks_flush(struct worker *w)
 		if (rc == -EAGAIN)
 			break;
 		if (rc < 0) {
-			worker_over(w, "the broker's channel failed", false);
+			channel_failed(w, rc);
 			return;
 		}
 		used += sizeof(number) + wire_payload_bytes(number);

@@ -140,6 +140,8 @@ static void verdict(struct asker *asker, const struct wire_dns_verdict *v)
 	struct flow *f = a->to.flow;
 	struct name name;
 
+	if (f)
+		f->dns = NULL; /* it may end while it is answered */
 	if (v->reason != REASON_NONE) {
 		answer_refused(&a->to, &a->q, v->reason);
 	} else if (name_parse(span_make(v->name, v->name_n), &name) != NAME_IS_HOST) {

@@ -89,7 +89,7 @@ int worker_main(int argc, char **argv);
  */
 int worker_run(const struct worker_settings *set, struct err *err);
 
-/** worker_over() - end the worker at the end of this turn; the first reason given stays */
+/** worker_over() - end the worker at the end of this turn; the first reason given stays, "" means in order */
 void worker_over(struct worker *w, const char *why, bool is_breach);
 
 /** worker_accept_check() - start or stop watching the listeners, as room for flows and asks demands */
