@@ -331,7 +331,7 @@ static void one_address_of_a_forbidden_class_refuses_the_name(void **state)
 	expect_refused(&t, 3, REASON_PRIVATE_ADDRESS);
 	ask(&t, 4, "own.example", t.port); /* the twin */
 	answer_one(&t, expect_resolve(&t, "own.example"), "127.0.0.1");
-	AUTO(fd) int fd = expect_opened(&t, 4, NULL);
+	(void)close(expect_opened(&t, 4, NULL));
 	tear_down(&t);
 }
 
@@ -344,7 +344,7 @@ static void a_literal_needs_an_address_rule_and_one_spelling(void **state)
 	struct wire_opened o;
 	set_up_started(&t, "allow 127.0.0.0/8:PORT raw\nallow *.some.example:PORT\n");
 	ask(&t, 1, "127.0.0.1", t.port);
-	AUTO(fd) int fd = expect_opened(&t, 1, &o);
+	(void)close(expect_opened(&t, 1, &o));
 	assert_true(span_is(span_make(o.name, o.name_n), "127.0.0.1"));
 	ask(&t, 2, "93.184.216.34", t.port);
 	expect_refused(&t, 2, REASON_IP_LITERAL);
@@ -367,7 +367,7 @@ static void the_users_own_host_opens_by_its_name_only(void **state)
 	tear_down(&t);
 	set_up_started(&t, "allow host.drydock.internal:PORT raw\n");
 	ask(&t, 1, "host.drydock.internal", t.port); /* nobody is asked to resolve it */
-	AUTO(fd) int fd = expect_opened(&t, 1, NULL);
+	(void)close(expect_opened(&t, 1, NULL));
 	tear_down(&t);
 }
 
@@ -398,7 +398,7 @@ static void a_closed_port_is_unreachable_and_the_next_address_is_tried(void **st
 	set_up_started(&t, "allow api.example:PORT,1 loopback raw\n");
 	ask(&t, 1, "api.example", t.port);
 	answer(&t, expect_resolve(&t, "api.example"), both, 2);
-	AUTO(fd) int fd = expect_opened(&t, 1, NULL);
+	(void)close(expect_opened(&t, 1, NULL));
 	ask(&t, 2, "api.example", 1);
 	answer_one(&t, expect_resolve(&t, "api.example"), "127.0.0.1");
 	expect_refused(&t, 2, REASON_UNREACHABLE);
@@ -418,7 +418,7 @@ static void a_flow_closed_while_it_is_resolved_is_forgotten(void **state)
 	uint64_t question = expect_resolve(&t, "b.example");
 	answer_one(&t, late, "127.0.0.1"); /* must not reach flow 2 */
 	answer_one(&t, question, "127.0.0.1");
-	AUTO(fd) int fd = expect_opened(&t, 2, NULL);
+	(void)close(expect_opened(&t, 2, NULL));
 	tear_down(&t);
 }
 
@@ -429,7 +429,7 @@ static void the_port_says_how_first_bytes_are_judged_and_options_say_better(void
 	struct wire_opened o;
 	set_up_started(&t, "allow 127.0.0.1:PORT tls ech no-sni\n");
 	ask(&t, 1, "127.0.0.1", t.port);
-	AUTO(fd) int fd = expect_opened(&t, 1, &o);
+	(void)close(expect_opened(&t, 1, &o));
 	assert_int_equal(o.judge, JUDGE_TLS);
 	assert_int_equal(o.bears, BEAR_ECH | BEAR_NO_SNI);
 	tear_down(&t);
@@ -441,9 +441,9 @@ static void more_connections_than_the_budget_has_are_refused(void **state)
 	struct bench t;
 	set_up_started(&t, "allow 127.0.0.1:PORT raw conns=2\n");
 	ask(&t, 1, "127.0.0.1", t.port);
-	AUTO(fd) int a = expect_opened(&t, 1, NULL);
+	(void)close(expect_opened(&t, 1, NULL));
 	ask(&t, 2, "127.0.0.1", t.port);
-	AUTO(fd) int b = expect_opened(&t, 2, NULL);
+	(void)close(expect_opened(&t, 2, NULL));
 	ask(&t, 3, "127.0.0.1", t.port);
 	expect_refused(&t, 3, REASON_BUDGET);
 	tear_down(&t);
@@ -458,6 +458,7 @@ static void a_spent_byte_budget_ends_the_flow_whatever_the_worker_does(void **st
 	ask(&t, 1, "127.0.0.1", t.port);
 	AUTO(fd) int fd = expect_opened(&t, 1, NULL);
 	AUTO(fd) int peer = accept(t.listener, NULL, NULL);
+	assert_true(peer >= 0);
 	assert_int_equal(send(fd, "0123456789abcdef", 16, 0), 16);
 	while (recv(fd, &byte, 1, MSG_DONTWAIT) < 0 && errno == EAGAIN)
 		assert_int_equal(loop_turn(t.loop), 0); /* at most one poll */
@@ -557,7 +558,7 @@ static void a_note_and_a_refusal_of_the_first_bytes_reach_the_log(void **state)
 	struct wire_note note = {.reason = REASON_MALFORMED, .seen_in = SEEN_IN_HTTP, .name_n = 3, .name = "a\x1b" "b"};
 	assert_int_equal(chan_send(&t.worker, WIRE_NOTE, &note, NULL, 0, 0), 0);
 	ask(&t, 1, "127.0.0.1", t.port);
-	AUTO(fd) int fd = expect_opened(&t, 1, NULL);
+	(void)close(expect_opened(&t, 1, NULL));
 	struct wire_close q = {.flow = 1, .reason = REASON_SNI_MISMATCH, .detail_n = 9, .detail = "evil.test"};
 	assert_int_equal(chan_send(&t.worker, WIRE_CLOSE, &q, NULL, 0, 0), 0);
 	ask(&t, 2, "evil.test", t.port);

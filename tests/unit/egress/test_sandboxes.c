@@ -212,6 +212,7 @@ static void the_broker_may_dial(void **state)
 	(void)state;
 	struct sockaddr_in at;
 	AUTO(fd) int listener = listen_on_loopback(&at);
+	assert_true(listener >= 0);
 	assert_int_equal(status_of(dial, BROKER, &at), 0);
 }
 
