@@ -214,7 +214,7 @@ void flow_new(struct worker *w, int fd, enum wire_listener_kind kind,
 		(void)flow_watch(f); /* closed, when it cannot be watched */
 		break;
 	case LISTEN_DNS_UDP:
-		assert(!"datagrams are no connections");
+		assert(false && "datagrams are no connections");
 	}
 }
 

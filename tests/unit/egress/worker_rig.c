@@ -260,7 +260,7 @@ static struct chan_message take_message(struct rig *r, enum wire_number number)
 	const char *why = "";
 
 	assert_int_equal(chan_recv(&r->broker, 0, &m, &why), CHAN_MESSAGE);
-	assert_string_equal(wire_name(m.number), wire_name(number));
+	assert_string_equal(wire_name((uint16_t)m.number), wire_name((uint16_t)number));
 	return m;
 }
 
