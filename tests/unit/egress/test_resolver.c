@@ -334,6 +334,26 @@ static void the_hosts_file_comes_before_dns(void **state)
 	tear_down(&t);
 }
 
+static void names_that_c_ares_treats_its_own_way_are_answered_too(void **state)
+{
+	(void)state;
+	/* RFC 6761 and 7686 names, no dot at all, and the longest there is */
+	char longest[254];
+	const char *const names[] = {"localhost", "x.localhost", "x.onion", "four", "a_b.test", longest};
+	struct bench t;
+	struct wire_resolved a;
+
+	for (size_t i = 0; i < 253; i++)
+		longest[i] = i % 50 == 49 ? '.' : 'n';
+	longest[253] = '\0';
+	set_up(&t, "");
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		resolve(&t, names[i], &a); /* a call that its filter refuses would end it here */
+	resolve(&t, "four.test", &a);
+	assert_int_equal(a.status, RESOLVED_OK);
+	tear_down(&t);
+}
+
 static void a_question_that_is_no_name_is_a_breach(void **state)
 {
 	(void)state;
@@ -359,6 +379,7 @@ int main(void)
 		cmocka_unit_test(a_closed_server_port_is_a_failure_and_no_hang),
 		cmocka_unit_test(garbage_before_the_reply_changes_nothing),
 		cmocka_unit_test(the_hosts_file_comes_before_dns),
+		cmocka_unit_test(names_that_c_ares_treats_its_own_way_are_answered_too),
 		cmocka_unit_test(a_question_that_is_no_name_is_a_breach),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
