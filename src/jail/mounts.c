@@ -405,7 +405,7 @@ int mounts_build(const struct plan *plan, int *trees, struct err *err)
 	for (size_t i = 1; i < plan->n_steps; i++) {
 		const struct step *step = &plan->steps[i];
 		int rc = carry_out(&b, step, &trees[i]);
-		if (rc == -ENOENT && step->is_optional)
+		if ((rc == -ENOENT || rc == -ENOTDIR) && step->is_optional)
 			continue;
 		if (rc == -EROFS && step->is_optional && step->kind == STEP_FILE)
 			continue; /* no such file in /etc: nothing there to be misled by */

@@ -185,6 +185,23 @@ static void add_masks(struct maker *m, const char *const *sockets, size_t n_sock
 	}
 }
 
+/* An id that nobody has would break ssh, git and Node: it gets a name, where root's sessions use one. */
+static void add_accounts(struct maker *m)
+{
+	const struct jail_settings *s = m->settings;
+	char text[PATH_MAX + 256];
+
+	if (s->agent_uid == s->uid)
+		return;
+	(void)snprintf(text, sizeof(text),
+		       "root:x:0:0:root:/root:/bin/sh\nagent:x:%u:%u:agent:%s:/bin/bash\n"
+		       "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n",
+		       s->agent_uid, s->agent_gid, s->home); /* has room */
+	add(m, STEP_FILE, "/etc/passwd", text)->is_optional = true;
+	(void)snprintf(text, sizeof(text), "root:x:0:\nagent:x:%u:\nnogroup:x:65534:\n", s->agent_gid);
+	add(m, STEP_FILE, "/etc/group", text)->is_optional = true;
+}
+
 int plan_make(const struct jail_settings *settings, const char *const *sockets, size_t n_sockets,
 	      struct plan **out, struct err *err)
 {
@@ -207,6 +224,7 @@ int plan_make(const struct jail_settings *settings, const char *const *sockets, 
 		add(&m, STEP_MASK, settings->masks[i], NULL)->is_optional = true;
 	add_masks(&m, sockets, n_sockets);
 	add(&m, STEP_FILE, "/etc/resolv.conf", "nameserver 127.0.0.1\noptions edns0\n")->is_optional = true;
+	add_accounts(&m);
 	char hosts[512];
 	(void)snprintf(hosts, sizeof(hosts), "127.0.0.1 localhost\n::1 localhost\n127.0.0.1 %s\n",
 		       settings->session_id); /* ids are short */

@@ -31,6 +31,7 @@ jail() {
 	chmod 644 "$LAB/inside.sh"
 	# shellcheck disable=SC2016 # expanded inside
 	lab "$1" '"$DRYDOCK" run -q --resolver "$LAB_RESOLVER" --mount ro:"$LAB/ca.pem" --mount ro:"$LAB/inside.sh" \
+		--mount ro:"$LAB/clientkey" $([ ! -e "$LAB/trust.p12" ] || echo --mount ro:"$LAB/trust.p12") \
 		-e CURL_CA_BUNDLE="$LAB/ca.pem" -e SSL_CERT_FILE="$LAB/ca.pem" -e GIT_SSL_CAINFO="$LAB/ca.pem" \
 		-e NODE_EXTRA_CA_CERTS="$LAB/ca.pem" -e LAB="$LAB" '"$2"' -- bash "$LAB/inside.sh"'
 }

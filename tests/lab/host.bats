@@ -14,12 +14,12 @@ load helpers
 
 @test "C-12 a listening UNIX socket of the host is masked where its folder is shown" {
 	for k in $(kinds); do
-		# The lab's folder, with the socket in it, is mounted on purpose: without the mask this connects.
-		run jail "$k" "--mount ro:$LAB" 'python3 - <<"P"
+		# The folder with the socket in it is mounted on purpose: without the mask this connects.
+		run jail "$k" "--mount ro:$LAB/sockets" 'python3 - <<"P"
 import os, socket
 s = socket.socket(socket.AF_UNIX)
 try:
-    s.connect(os.environ["LAB"] + "/host.sock"); print("CONNECTED")
+    s.connect(os.environ["LAB"] + "/sockets/host.sock"); print("CONNECTED")
 except OSError as e:
     print("refused", e.errno)
 a, b = socket.socketpair(); a.send(b"own"); print(b.recv(3).decode(), "pair works")

@@ -28,6 +28,13 @@ prepare() { # DIR BUILD
 		openssl x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 30 -out server.pem \
 			-extfile <(echo "subjectAltName=$names") 2>/dev/null
 		chmod 644 server.key ca.pem server.pem
+		ssh-keygen -q -t ed25519 -N '' -f hostkey
+		ssh-keygen -q -t ed25519 -N '' -f clientkey
+		chmod 644 clientkey
+		if command -v keytool >/dev/null; then
+			keytool -importcert -noprompt -alias lab -file ca.pem -keystore trust.p12 -storetype PKCS12 -storepass changeit \
+				>/dev/null 2>&1
+		fi
 		git init -q --bare repo.git
 		git init -q work
 		echo hello >work/file
@@ -41,21 +48,53 @@ prepare() { # DIR BUILD
 }
 
 fresh() { # DIR
-	rm -rf "${1:?}"/{ready,dns.log,hits.log,home,host.sock}
+	rm -rf "${1:?}"/{ready,home,sockets,run.*}
+	: >"$1/dns.log"
+	: >"$1/hits.log"
+}
+
+# git over ssh on git.test:22, for the account "lab", which exists in this mount namespace alone.
+ssh_server() { # DIR
+	local dir=$1 run
+	run=$(mktemp -d "$dir/run.XXXXXX")
+	{
+		cat /etc/passwd
+		echo "lab:x:$(id -u):$(id -g):lab:$dir/home:/bin/bash"
+	} >"$run/passwd"
+	mount --bind "$run/passwd" /etc/passwd
+	if [ "$(id -u)" -eq 0 ]; then
+		mount -t tmpfs tmpfs /run
+		mkdir /run/sshd
+	fi
+	install -m 600 "$dir/hostkey" "$run/hostkey"
+	install -m 600 "$dir/clientkey.pub" "$run/authorized"
+	cat >"$run/sshd_config" <<-EOF
+		ListenAddress 93.184.216.20:22
+		HostKey $run/hostkey
+		AuthorizedKeysFile $run/authorized
+		PidFile $run/pid
+		StrictModes no
+		UsePAM no
+		PasswordAuthentication no
+		PermitRootLogin prohibit-password
+	EOF
+	/usr/sbin/sshd -f "$run/sshd_config" -E "$run/log"
 }
 
 # Inside the namespaces, with the right to set up the network.
 inside() { # KIND DIR SCRIPT
-	local kind=$1 dir=$2 script=$3
+	local kind=$1 script=$3
+	dir=$2 # the trap needs it
 	ip link set lo up
 	for a in 93.184.216.10 93.184.216.11 93.184.216.66 93.184.216.20 93.184.216.30 10.9.8.7 169.254.169.254; do
 		ip addr add "$a/32" dev lo
 	done
 	ip -6 addr add 2606:2800:220:1::10/128 dev lo
+	ssh_server "$dir"
 	# The servers use low ports; what runs later has no such right and needs none.
 	env -i PATH=/usr/bin:/bin /usr/bin/python3 "$dir/internet.py" "$dir" &
 	servers=$!
-	trap 'kill $servers 2>/dev/null || true; wait $servers 2>/dev/null || true' EXIT
+	trap 'kill $servers $(cat "$dir"/run.*/pid) 2>/dev/null || true; wait $servers 2>/dev/null || true' EXIT
 	for _ in $(seq 200); do
 		[ -e "$dir/ready" ] && break
 		kill -0 $servers
@@ -65,6 +104,7 @@ inside() { # KIND DIR SCRIPT
 	local home=$dir/home
 	mkdir -p "$home/.ssh" "$home/project"
 	echo "PRIVATE KEY OF THE USER" >"$home/.ssh/id_ed25519"
+	printf '[safe]\n\tdirectory = *\n' >"$home/.gitconfig" # for the ssh server's git
 	local drop=(setpriv --inh-caps=-all --ambient-caps=-all --bounding-set=-all)
 	[ "$kind" = user ] || drop=()
 	cd "$home/project"
@@ -82,10 +122,10 @@ root)
 user)
 	if [ "$(id -u)" -eq 0 ]; then
 		fresh "$2"
-		chown 65432:65432 "$2"
+		chown 65432:65432 "$2" "$2/dns.log" "$2/hits.log"
 		exec setpriv --reuid 65432 --regid 65432 --clear-groups "$0" user "$2" "$3"
 	fi
-	fresh "$2"
+	[ -O "$2/hits.log" ] && fresh "$2"
 	exec unshare -U --map-user="$(id -u)" --map-group="$(id -g)" --keep-caps -n -m "$0" inside user "$2" "$3"
 	;;
 *)

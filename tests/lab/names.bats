@@ -42,7 +42,7 @@ load helpers
 
 @test "C-03 the port of the rule is the only one" {
 	for k in $(kinds); do
-		run jail "$k" "-a evil.test:443" 'curl -sS -m 5 -p http://evil.test:8080/; curl -sS -m 5 -p http://evil.test:25/; true'
+		run jail "$k" "-a evil.test:443" 'curl -sS -m 5 http://evil.test:8080/; curl -sS -m 5 -p http://evil.test:8080/; true'
 		[[ $output == *"port-not-allowed"* ]]
 		no_escape
 	done

@@ -142,6 +142,13 @@ static void the_home_is_empty_and_other_processes_are_unseen(void **state)
 	assert_int_equal(run_in("test -z \"$(ls -A $HOME)\" && test $(ls -d /proc/[0-9]* | wc -l) -le 5", NULL), 0);
 }
 
+static void the_agent_has_a_name(void **state)
+{
+	(void)state;
+	/* Ordinary users have theirs; an unallocated id gets one. */
+	assert_int_equal(run_in("test \"$(id -u)\" -lt 1000 -o -n \"$(id -un)\" && id -un >/dev/null", NULL), 0);
+}
+
 static int make_project(void **state)
 {
 	(void)state;
@@ -167,6 +174,7 @@ int main(void)
 		cmocka_unit_test(nothing_under_proc_sys_is_writable_as_root_either),
 		cmocka_unit_test(inherited_descriptors_are_closed),
 		cmocka_unit_test(protected_entries_stay_as_they_are),
+		cmocka_unit_test(the_agent_has_a_name),
 		cmocka_unit_test(the_home_is_empty_and_other_processes_are_unseen),
 	};
 	return cmocka_run_group_tests(tests, make_project, remove_project);
