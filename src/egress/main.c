@@ -21,11 +21,14 @@ static int help_main(int argc, char **argv)
 	(void)argc, (void)argv;
 	static const char text[] =
 		"usage: drydock-egress serve --listen ADDRESS:PORT --rules FILE [--audit FILE]\n"
-		"                            [--session ID] [--resolver ADDRESS:PORT]... [--hosts FILE]\n"
+		"                            [--session ID] [--resolver ADDRESS:PORT]... [--hosts "
+		"FILE]\n"
 		"       drydock-egress version\n"
 		"\n"
-		"A proxy (CONNECT and absolute-form HTTP) that lets through what the rules allow and nothing\n"
-		"else. It runs in the foreground until SIGTERM. See drydock-egress(8), drydock-policy(5).\n";
+		"A proxy (CONNECT and absolute-form HTTP) that lets through what the rules allow "
+		"and nothing\n"
+		"else. It runs in the foreground until SIGTERM. See drydock-egress(8), "
+		"drydock-policy(5).\n";
 	return fputs(text, stdout) < 0;
 }
 
@@ -34,9 +37,9 @@ static const struct {
 	const char *word;
 	int (*run)(int argc, char **argv);
 } commands[] = {
-	{"serve", serve_main},	   {"worker", worker_main},   {"broker", broker_main},
+	{"serve", serve_main},	     {"worker", worker_main},	{"broker", broker_main},
 	{"resolver", resolver_main}, {"version", version_main}, {"--version", version_main},
-	{"help", help_main},	   {"--help", help_main},
+	{"help", help_main},	     {"--help", help_main},
 };
 
 #ifdef DRYDOCK_SANITIZED

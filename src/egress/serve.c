@@ -22,10 +22,16 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
-enum { EXIT_FAILED = 1, EXIT_USAGE = 2, ABOVE_FDS = 64, BROKER_FDS = (int)BROKER_FD_BOUND + (int)WIRE_MAX_LISTENERS };
+enum {
+	EXIT_FAILED = 1,
+	EXIT_USAGE = 2,
+	ABOVE_FDS = 64,
+	BROKER_FDS = (int)BROKER_FD_BOUND + (int)WIRE_MAX_LISTENERS
+};
 
 static const char usage_text[] =
-	"usage: drydock-egress serve (--listen ADDRESS:PORT... | --jail-fd N) (--rules FILE | --rules-fd N)\n"
+	"usage: drydock-egress serve (--listen ADDRESS:PORT... | --jail-fd N) (--rules FILE | "
+	"--rules-fd N)\n"
 	"                            [--audit FILE | --audit-fd N] [--session ID]\n"
 	"                            [--resolver ADDRESS:PORT]... [--hosts FILE]\n";
 
@@ -115,7 +121,8 @@ static int read_options(struct serve *s, int argc, char **argv, struct err *err)
 			return err_set(err, 0, "serve: wrong option"); /* getopt said which */
 		if (!read_option(s, c))
 			return err_set(err, 0, "serve: '%s' does not fit option %s", optarg,
-				       argv[optind - 1] == optarg ? argv[optind - 2] : argv[optind - 1]);
+				       argv[optind - 1] == optarg ? argv[optind - 2]
+								  : argv[optind - 1]);
 	}
 	if (optind < argc)
 		return err_set(err, 0, "serve: '%s' is no option", argv[optind]);
@@ -143,14 +150,17 @@ static int open_files(struct serve *s, struct err *err)
 	    open_one(s->rules_fd, s->rules_path, O_RDONLY, &s->fds[BROKER_FD_RULES], err) < 0)
 		return err->code;
 	if ((s->audit_path || s->audit_fd >= 0) &&
-	    open_one(s->audit_fd, s->audit_path, O_RDWR | O_CREAT | O_APPEND, &s->fds[BROKER_FD_AUDIT], err) < 0)
+	    open_one(s->audit_fd, s->audit_path, O_RDWR | O_CREAT | O_APPEND,
+		     &s->fds[BROKER_FD_AUDIT], err) < 0)
 		return err->code;
 	if (s->jail_fd >= 0 && open_one(s->jail_fd, NULL, 0, &s->fds[BROKER_FD_JAIL], err) < 0)
 		return err->code;
 	if (s->hosts_path)
 		return open_one(-1, s->hosts_path, O_RDONLY, &s->fds[BROKER_FD_HOSTS], err);
 	s->fds[BROKER_FD_HOSTS] = open("/etc/hosts", O_RDONLY | O_CLOEXEC);
-	return s->fds[BROKER_FD_HOSTS] < 0 && errno != ENOENT ? err_set(err, errno, "opening '/etc/hosts'") : 0;
+	return s->fds[BROKER_FD_HOSTS] < 0 && errno != ENOENT
+		       ? err_set(err, errno, "opening '/etc/hosts'")
+		       : 0;
 }
 
 static int find_servers(struct serve *s, struct err *err)

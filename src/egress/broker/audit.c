@@ -36,8 +36,10 @@ static int continue_chain(struct audit *a, off_t size, struct err *err)
 	while (start && tail[start - 1] != '\n')
 		start--;
 	if (start == 0 && from > 0)
-		return err_set(err, 0, "the audit log's last line is longer than %d bytes: not a log of drydock",
-			       (int)TAIL_BYTES);
+		return err_set(
+			err, 0,
+			"the audit log's last line is longer than %d bytes: not a log of drydock",
+			(int)TAIL_BYTES);
 	sha256_hex(span_make(tail + start, end - start), a->prev);
 	return 0;
 }
@@ -127,7 +129,8 @@ static bool append(struct audit *a, struct json *j)
 	json_str(j, "prev", a->prev);
 	json_close(j, '}');
 	size_t n = line->n;
-	off_t before = lseek(a->fd, 0, SEEK_END); /* -1 for a pipe: nothing can be taken back there */
+	off_t before =
+		lseek(a->fd, 0, SEEK_END); /* -1 for a pipe: nothing can be taken back there */
 	if (!buf_put(line, "\n", 1) || line->is_cut)
 		return false;
 	if (a->needs_newline && fs_write_all(a->fd, "\n", 1) < 0)
@@ -185,7 +188,8 @@ uint64_t audit_write(struct audit *a, const struct audit_record *r)
 	if (append(a, &j))
 		return a->seq;
 	if (a->lost++ == 0)
-		log_line("the audit log cannot be written (%s): decisions go on, the gap is counted",
-			 errno ? strerror(errno) : "a record is too long");
+		log_line(
+			"the audit log cannot be written (%s): decisions go on, the gap is counted",
+			errno ? strerror(errno) : "a record is too long");
 	return a->seq;
 }

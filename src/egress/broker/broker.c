@@ -66,8 +66,8 @@ static void send_worker(struct broker *b, enum wire_number number, const void *p
 static const char *protocol_word(uint8_t seen_in)
 {
 	static const char *const words[SEEN_SOURCES] = {
-		[SEEN_IN_CONNECT] = "connect",	      [SEEN_IN_HTTP] = "http",
-		[SEEN_IN_SOCKS] = "socks5",	      [SEEN_IN_DNS_TABLE] = "transparent",
+		[SEEN_IN_CONNECT] = "connect",	   [SEEN_IN_HTTP] = "http",
+		[SEEN_IN_SOCKS] = "socks5",	   [SEEN_IN_DNS_TABLE] = "transparent",
 		[SEEN_AS_ADDRESS] = "transparent", [SEEN_IN_DNS] = "dns",
 	};
 	return seen_in < SEEN_SOURCES ? words[seen_in] : NULL;
@@ -98,7 +98,8 @@ static void send_refused(struct broker *b, uint64_t flow, enum reason reason,
 	if (v->origin.file) {
 		size_t n = strlen(v->origin.file);
 		size_t most = sizeof(r.origin_file) - 1;
-		memcpy(r.origin_file, v->origin.file + (n > most ? n - most : 0), n > most ? most : n);
+		memcpy(r.origin_file, v->origin.file + (n > most ? n - most : 0),
+		       n > most ? most : n);
 		r.origin_line = v->origin.line;
 	}
 	send_worker(b, WIRE_REFUSED, &r);
@@ -148,8 +149,10 @@ static void opened(struct broker *b, struct upstream *u, int fd, const struct ad
 	r.address = at;
 	(void)audit_write(b->set.audit, &r);
 	if (budget_is_set(&u->verdict.budget) && !b->poll_timer.slot)
-		(void)loop_timer_set(b->set.loop, &b->poll_timer,
-				     loop_now_ms(b->set.loop) + BROKER_POLL_MS); /* else tried again at the next open */
+		(void)loop_timer_set(
+			b->set.loop, &b->poll_timer,
+			loop_now_ms(b->set.loop) +
+				BROKER_POLL_MS); /* else tried again at the next open */
 	start_waiting(b);
 }
 
@@ -166,7 +169,8 @@ static void dialled(void *owner, int fd, const struct addr *at, int error)
 }
 
 /* Step 5b and 6: every address must be of a class that the rule opens, and then one of them is dialled. */
-static void check_and_dial(struct broker *b, struct upstream *u, const struct addr *addresses, size_t n)
+static void check_and_dial(struct broker *b, struct upstream *u, const struct addr *addresses,
+			   size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		/* an address that was asked for has passed the address rules already */
@@ -201,7 +205,8 @@ static void start_resolving(struct broker *b, struct upstream *u)
 		end(b, "resolver", "cannot be asked");
 	watch_names(b);
 	if (!b->resolve_timer.slot &&
-	    loop_timer_set(b->set.loop, &b->resolve_timer, loop_now_ms(b->set.loop) + BROKER_RESOLVE_MS) < 0)
+	    loop_timer_set(b->set.loop, &b->resolve_timer,
+			   loop_now_ms(b->set.loop) + BROKER_RESOLVE_MS) < 0)
 		refuse(b, u, REASON_UNREACHABLE, NULL, "out of memory");
 }
 
@@ -251,8 +256,8 @@ static const char *open_flaw(struct broker *b, const struct wire_open *q)
 	return NULL;
 }
 
-static void refuse_at_once(struct broker *b, const struct wire_open *q, const struct question *asked,
-			   enum reason reason, const char *error)
+static void refuse_at_once(struct broker *b, const struct wire_open *q,
+			   const struct question *asked, enum reason reason, const char *error)
 {
 	struct addr client = address_of(q->client_v6, q->client);
 	struct audit_record r = {
@@ -435,7 +440,8 @@ static void take_from_worker(struct broker *b, const struct chan_message *m)
 	case WIRE_SOCKET:
 	case WIRE_LISTENERS:
 	case WIRE_READY:
-		breach(b, "worker", "a message that is not the worker's"); /* chan_recv() took none such */
+		breach(b, "worker",
+		       "a message that is not the worker's"); /* chan_recv() took none such */
 		break;
 	}
 }
@@ -452,7 +458,8 @@ static void resolver_is_ready(struct broker *b)
 static void take_resolved(struct broker *b, const struct wire_resolved *a)
 {
 	struct addr addresses[WIRE_MAX_ADDRESSES];
-	static_assert((int)WIRE_MAX_ADDRESSES <= (int)DIAL_MAX_ADDRESSES, "every address can be dialled");
+	static_assert((int)WIRE_MAX_ADDRESSES <= (int)DIAL_MAX_ADDRESSES,
+		      "every address can be dialled");
 
 	if (a->status > RESOLVED_FAILED || a->n_addresses > WIRE_MAX_ADDRESSES) {
 		breach(b, "resolver", "RESOLVED with a number that means nothing");
@@ -469,7 +476,8 @@ static void take_resolved(struct broker *b, const struct wire_resolved *a)
 	if (!u)
 		return; /* the worker gave up meanwhile */
 	if (a->status == RESOLVED_FAILED)
-		refuse(b, u, REASON_UNREACHABLE, NULL, "the resolver got no answer from any DNS server");
+		refuse(b, u, REASON_UNREACHABLE, NULL,
+		       "the resolver got no answer from any DNS server");
 	else if (a->status == RESOLVED_NO_SUCH_NAME || a->n_addresses == 0)
 		refuse(b, u, REASON_NO_SUCH_NAME, NULL, NULL);
 	else
@@ -571,14 +579,16 @@ static void poll_budgets(struct loop_timer *timer)
 	struct upstream *u;
 	bool is_needed = false;
 
-	TAILQ_FOREACH (u, &b->flows.by_state[UPSTREAM_OPEN], in_state) {
+	TAILQ_FOREACH(u, &b->flows.by_state[UPSTREAM_OPEN], in_state)
+	{
 		if (u->cut != REASON_NONE || !budget_is_set(&u->verdict.budget))
 			continue;
 		count(b, u);
 		is_needed = true;
 	}
 	/* a second pass: what one flow spent ends its sisters too */
-	TAILQ_FOREACH (u, &b->flows.by_state[UPSTREAM_OPEN], in_state) {
+	TAILQ_FOREACH(u, &b->flows.by_state[UPSTREAM_OPEN], in_state)
+	{
 		if (u->cut == REASON_NONE &&
 		    budget_is_spent(&b->budget, u->verdict.rule_id, &u->verdict.budget, now_ms)) {
 			u->cut = REASON_BUDGET;
@@ -613,11 +623,12 @@ struct broker *broker_new(const struct broker_settings *settings, struct err *er
 	b->set = *settings;
 	flows_init(&b->flows);
 	b->budget.loaded_ms = loop_now_ms(settings->loop);
-	b->worker = (struct chan){settings->worker_fd, FROM_WORKER, IN_START, WIRE_HELLO, WIRE_DNS_VERDICT};
+	b->worker = (struct chan){settings->worker_fd, FROM_WORKER, IN_START, WIRE_HELLO,
+				  WIRE_DNS_VERDICT};
 	b->names = (struct chan){settings->names_fd, FROM_RESOLVER, IN_START, WIRE_RESOLVER_READY,
 				 WIRE_RESOLVED};
-	b->sockets = (struct chan){settings->sockets_fd, FROM_RESOLVER, IN_SERVICE, WIRE_WANT_SOCKET,
-				   WIRE_SOCKET};
+	b->sockets = (struct chan){settings->sockets_fd, FROM_RESOLVER, IN_SERVICE,
+				   WIRE_WANT_SOCKET, WIRE_SOCKET};
 	b->to_worker.ch = &b->worker;
 	b->to_names.ch = &b->names;
 	b->worker_source = (struct loop_source){settings->worker_fd, worker_ready};

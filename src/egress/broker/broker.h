@@ -2,10 +2,13 @@
 /* egress/broker/broker.h - answers the worker's questions and hands out connected sockets */
 /*
  * What happens to one OPEN:
- *   name made canonical -> verdict of the rules -> budget -> resolved -> class of every address -> dialled ->
- *   OPENED, or REFUSED at the first step that says no. Each end is one audit record.
- * The broker keeps its own descriptor of every socket it hands out until CLOSE: the kernel's counters on it are what
- * audit and budgets go by, and shutdown(2) on it ends a flow whose budget is spent, whatever the worker does.
+ *
+ *   name made canonical -> verdict of the rules -> budget -> resolved -> class of every address
+ *   -> dialled -> OPENED, or REFUSED at the first step that says no
+ *
+ * Each end is one audit record. The broker keeps its own descriptor of every socket it hands out
+ * until CLOSE: the kernel's counters on it are what audit and budgets go by, and shutdown(2) on it
+ * ends a flow whose budget is spent, whatever the worker does.
  */
 #pragma once
 #include "base/loop.h"

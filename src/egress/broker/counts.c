@@ -12,10 +12,10 @@
 #include <sys/socket.h>
 
 enum { /* enum tcp_ca_state's neighbour in the kernel: net/tcp_states.h, not exported to programs */
-	STATE_CLOSE = 7,
-	STATE_CLOSE_WAIT = 8,
-	STATE_LAST_ACK = 9,
-	STATE_CLOSING = 11,
+       STATE_CLOSE = 7,
+       STATE_CLOSE_WAIT = 8,
+       STATE_LAST_ACK = 9,
+       STATE_CLOSING = 11,
 };
 
 static bool has_fin(const struct tcp_info *info, uint64_t up_bytes)

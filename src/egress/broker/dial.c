@@ -35,13 +35,15 @@ int dial_socket(const struct addr *at, uint16_t port, bool is_tcp)
 {
 	struct sockaddr_storage to;
 	socklen_t to_bytes = addr_to_sockaddr(at, port, &to);
-	AUTO(fd) int fd = socket(to.ss_family,
-				 (is_tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	AUTO(fd)
+	int fd = socket(to.ss_family,
+			(is_tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -errno;
 	if (is_tcp) {
 		int on = 1;
-		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)); /* slower, not wrong */
+		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on,
+				 sizeof(on)); /* slower, not wrong */
 	}
 	if (connect(fd, (struct sockaddr *)&to, to_bytes) < 0 && errno != EINPROGRESS)
 		return -errno;
@@ -82,7 +84,8 @@ static void fail_attempt(struct dial *dial, const struct addr *at, int error)
 	dial->last_error = error;
 	dial->last_at = *at;
 	if (dial->n_started < dial->n)
-		(void)loop_timer_set(dial->loop, &dial->next_timer, 0); /* its slot is in the heap, or was a moment ago */
+		(void)loop_timer_set(dial->loop, &dial->next_timer,
+				     0); /* its slot is in the heap, or was a moment ago */
 	else if (!dial->n_live)
 		finish(dial, -1, dial->last_at, dial->last_error);
 }
@@ -128,8 +131,10 @@ static void start_attempt(struct loop_timer *timer)
 		return;
 	}
 	if (dial->n_started < dial->n &&
-	    loop_timer_set(dial->loop, &dial->next_timer, loop_now_ms(dial->loop) + DIAL_STAGGER_MS) < 0)
-		dial->last_error = -ENOMEM; /* no race then: the next attempt waits for this one to fail */
+	    loop_timer_set(dial->loop, &dial->next_timer,
+			   loop_now_ms(dial->loop) + DIAL_STAGGER_MS) < 0)
+		dial->last_error =
+			-ENOMEM; /* no race then: the next attempt waits for this one to fail */
 }
 
 static void time_over(struct loop_timer *timer)
@@ -150,10 +155,10 @@ static void order(struct dial *dial, const struct addr *addresses)
 		while (*i < dial->n && addresses[*i].is_v6 != wants_v6)
 			(*i)++;
 		if (*i < dial->n)
-			dial->attempts[put++] = (struct attempt){
-				.source = {.fd = -1, .ready = attempt_ready},
-				.dial = dial,
-				.at = addresses[(*i)++]};
+			dial->attempts[put++] =
+				(struct attempt){.source = {.fd = -1, .ready = attempt_ready},
+						 .dial = dial,
+						 .at = addresses[(*i)++]};
 	}
 }
 

@@ -52,9 +52,9 @@ struct upstream *flows_find(struct flows *f, uint64_t flow)
 {
 	struct upstream *u;
 
-	LIST_FOREACH (u, bucket_of(f, flow), in_bucket)
-		if (u->flow == flow)
-			return u;
+	LIST_FOREACH(u, bucket_of(f, flow), in_bucket)
+	if (u->flow == flow)
+		return u;
 	return NULL;
 }
 
@@ -62,9 +62,9 @@ struct upstream *flows_find_ask(struct flows *f, uint64_t ask)
 {
 	struct upstream *u;
 
-	TAILQ_FOREACH (u, &f->by_state[UPSTREAM_RESOLVING], in_state)
-		if (u->ask == ask)
-			return u;
+	TAILQ_FOREACH(u, &f->by_state[UPSTREAM_RESOLVING], in_state)
+	if (u->ask == ask)
+		return u;
 	return NULL;
 }
 

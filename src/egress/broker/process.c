@@ -133,8 +133,12 @@ static int start_worker(struct process *p, struct err *err)
 		return err->code;
 	if (p->n_bound && make_channel(&p->ready.fd, &their_listeners, err) < 0)
 		return err->code;
-	const int fds[WORKER_FD_FIRST_FREE] = {BROKER_FD_NULL, BROKER_FD_NULL, STDERR_FILENO, their_main,
-				     p->n_bound ? their_listeners : p->jail_fd, BROKER_FD_NULL};
+	const int fds[WORKER_FD_FIRST_FREE] = {BROKER_FD_NULL,
+					       BROKER_FD_NULL,
+					       STDERR_FILENO,
+					       their_main,
+					       p->n_bound ? their_listeners : p->jail_fd,
+					       BROKER_FD_NULL};
 	return start_peer(p, PEER_WORKER, argv, fds, WORKER_FD_FIRST_FREE, err);
 }
 
@@ -154,13 +158,9 @@ static int start_resolver(struct process *p, struct err *err)
 	if (make_channel(&p->names_fd, &their_names, err) < 0 ||
 	    make_channel(&p->sockets_fd, &their_sockets, err) < 0)
 		return err->code;
-	const int fds[RESOLVER_FD_FIRST_FREE] = {BROKER_FD_NULL,
-				       BROKER_FD_NULL,
-				       STDERR_FILENO,
-				       their_names,
-				       their_sockets,
-				       BROKER_FD_NULL,
-				       p->hosts_fd};
+	const int fds[RESOLVER_FD_FIRST_FREE] = {BROKER_FD_NULL, BROKER_FD_NULL, STDERR_FILENO,
+						 their_names,	 their_sockets,	 BROKER_FD_NULL,
+						 p->hosts_fd};
 	return start_peer(p, PEER_RESOLVER, argv, fds, RESOLVER_FD_FIRST_FREE, err);
 }
 
@@ -203,7 +203,8 @@ static void worker_is_ready(struct loop_source *source, uint32_t events)
 			log_line("listening on %s", text);
 		}
 	if (got == CHAN_BREACH)
-		(void)snprintf(p->why_over, sizeof(p->why_over), "the worker broke the protocol (%s)", why);
+		(void)snprintf(p->why_over, sizeof(p->why_over),
+			       "the worker broke the protocol (%s)", why);
 	loop_drop(p->loop, source);
 	fd_drop(&source->fd); /* it carries nothing more; that the worker ended is seen elsewhere */
 }
@@ -284,7 +285,8 @@ static int start(struct process *p, struct err *err)
 	p->loop = loop_new(err);
 	if (!p->loop || watch_all(p, err) < 0)
 		return err->code;
-	size_t most = n_fds > FDS_BESIDE_FLOWS + BROKER_MAX_HALF_OPEN ? n_fds - FDS_BESIDE_FLOWS : 1;
+	size_t most =
+		n_fds > FDS_BESIDE_FLOWS + BROKER_MAX_HALF_OPEN ? n_fds - FDS_BESIDE_FLOWS : 1;
 	const struct broker_settings settings = {
 		.loop = p->loop,
 		.rules = p->rules,
@@ -321,7 +323,8 @@ static void end_peer(struct peer *peer)
 
 	if (peer->source.fd < 0)
 		return;
-	(void)syscall(SYS_pidfd_send_signal, peer->source.fd, SIGKILL, NULL, 0); /* it may be gone */
+	(void)syscall(SYS_pidfd_send_signal, peer->source.fd, SIGKILL, NULL,
+		      0); /* it may be gone */
 	while (waitid(P_PIDFD, (id_t)peer->source.fd, &info, WEXITED) < 0 && errno == EINTR)
 		;
 	fd_drop(&peer->source.fd);
@@ -375,8 +378,8 @@ int broker_main(int argc, char **argv)
 	}
 	run(&p);
 	stop(&p);
-	const struct audit_record last = {.event = "end",
-					  .reason = p.is_asked_to_end ? "asked to end" : p.why_over};
+	const struct audit_record last = {
+		.event = "end", .reason = p.is_asked_to_end ? "asked to end" : p.why_over};
 	(void)audit_write(&p.audit, &last);
 	if (p.is_asked_to_end)
 		return 0;

@@ -61,7 +61,8 @@ int resolver_main(int argc, char **argv)
 	struct err err = {0};
 	int rc;
 
-	(void)signal(SIGINT, SIG_IGN); /* a terminal's ^C is for the broker, which then ends this process */
+	(void)signal(SIGINT,
+		     SIG_IGN); /* a terminal's ^C is for the broker, which then ends this process */
 	(void)signal(SIGPIPE, SIG_IGN);
 	if (read_options(argc, argv, servers, &settings.n_servers) < 0) {
 		log_line("resolver: started by hand; use 'drydock-egress serve'");

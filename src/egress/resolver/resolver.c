@@ -174,8 +174,8 @@ static int connect_placeholder(ares_socket_t fd, const struct sockaddr *to, ares
 {
 	struct resolver *r = owner;
 	ssize_t server = server_find(r, to, bytes);
-	int rc = server < 0 ? -ENETUNREACH
-			    : fetch_socket(r, fd, (uint32_t)server, r->is_tcp_wanted);
+	int rc =
+		server < 0 ? -ENETUNREACH : fetch_socket(r, fd, (uint32_t)server, r->is_tcp_wanted);
 
 	if (rc == 0)
 		return 0;
@@ -251,7 +251,8 @@ static void looked_up(void *owner, int status, int timeouts, struct ares_addrinf
 	r->n_lookups--;
 	if (status == ARES_EDESTRUCTION)
 		return; /* nobody waits any more */
-	for (struct ares_addrinfo_node *node = found ? found->nodes : NULL; node; node = node->ai_next)
+	for (struct ares_addrinfo_node *node = found ? found->nodes : NULL; node;
+	     node = node->ai_next)
 		if (!put_address(&m, node->ai_addr, node->ai_ttl > 0 ? (uint32_t)node->ai_ttl : 0))
 			break;
 	ares_freeaddrinfo(found);
@@ -279,9 +280,8 @@ static bool answer_from_hosts(struct resolver *r, uint64_t ask, const char *name
 
 static void take_resolve(struct resolver *r, const struct wire_resolve *q)
 {
-	static const struct ares_addrinfo_hints hints = {.ai_flags = ARES_AI_NOSORT,
-							 .ai_family = AF_UNSPEC,
-							 .ai_socktype = SOCK_STREAM};
+	static const struct ares_addrinfo_hints hints = {
+		.ai_flags = ARES_AI_NOSORT, .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
 	const struct wire_resolved failed = {.ask = q->ask, .status = RESOLVED_FAILED};
 	struct name name;
 
@@ -312,7 +312,10 @@ static void names_ready(struct loop_source *source, uint32_t events)
 	while (!r->is_over) {
 		switch (chan_recv(&r->names, MSG_DONTWAIT, &m, &why)) {
 		case CHAN_MESSAGE:
-			take_resolve(r, &m.payload.RESOLVE); /* the only message of this channel and sender */
+			take_resolve(
+				r,
+				&m.payload
+					 .RESOLVE); /* the only message of this channel and sender */
 			break;
 		case CHAN_EMPTY:
 			return;

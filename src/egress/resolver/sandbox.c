@@ -10,5 +10,6 @@ int resolver_sandbox_enter(struct err *err)
 		return err_add(err, "confining the resolver");
 	if (landlock_nothing(0, err) < 0)
 		return err_add(err, "confining the resolver");
-	return seccomp_install(&seccomp_resolver, err) < 0 ? err_add(err, "confining the resolver") : 0;
+	return seccomp_install(&seccomp_resolver, err) < 0 ? err_add(err, "confining the resolver")
+							   : 0;
 }

@@ -45,7 +45,8 @@ static void drain(int fd)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	/* nothing that leads to a connection: names without an answer, addresses of no host */
-	static const char rules[] = "allow a.example:443\nallow b.example:1-65535 private\ndeny *.c.example\n";
+	static const char rules[] =
+		"allow a.example:443\nallow b.example:1-65535 private\ndeny *.c.example\n";
 	static const struct endpoint server = {.at = {.bytes = {127, 0, 0, 1}}, .port = 9};
 	struct cursor c = {.left = {data, size}};
 	struct ruleset *set = NULL;
@@ -59,8 +60,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	assert(audit_init(&audit, -1, "fuzz", &err) == 0);
 	for (size_t i = 0; i < 3; i++)
 		assert(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pairs[i]) == 0);
-	const struct broker_settings settings = {loop, set, &audit, pairs[0][1], pairs[1][1],
-						 pairs[2][1], &server, 1, 16};
+	const struct broker_settings settings = {
+		loop, set, &audit, pairs[0][1], pairs[1][1], pairs[2][1], &server, 1, 16};
 	struct broker *b = broker_new(&settings, &err);
 	assert(b);
 	send_packet(pairs[1][0], WIRE_RESOLVER_READY, (struct span){0});

@@ -22,7 +22,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		struct addr found[32];
 		size_t n = hosts_find(&h, text, found, 32);
 		bool is_there = n == 32;
-		assert(name_parse(span_of(text), &name) == NAME_IS_HOST && strcmp(name.text, text) == 0);
+		assert(name_parse(span_of(text), &name) == NAME_IS_HOST &&
+		       strcmp(name.text, text) == 0);
 		for (size_t k = 0; k < n; k++)
 			is_there |= addr_equal(&found[k], &h.entries[i].addr);
 		assert(is_there);

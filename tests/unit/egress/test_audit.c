@@ -60,7 +60,8 @@ static void every_line_carries_the_hash_of_the_one_before(void **state)
 	int fd = open_log(&log);
 	assert_int_equal(audit_init(&a, fd, "shop-7f3a", &err), 0);
 	for (uint64_t i = 1; i <= 20; i++) {
-		struct audit_record r = {.event = "dns", .name = span_of("a.example"), .has_verdict = true};
+		struct audit_record r = {
+			.event = "dns", .name = span_of("a.example"), .has_verdict = true};
 		assert_int_equal(audit_write(&a, &r), i);
 	}
 	assert_int_equal(verify(fd), 20);
@@ -143,12 +144,13 @@ static void a_record_holds_what_was_decided_and_hostile_bytes_are_escaped(void *
 				       .ms = 3};
 	(void)audit_write(&a, &r);
 	(void)read_log(fd, text, sizeof(text));
-	assert_non_null(strstr(text, "\"session\":\"s\",\"seq\":1,\"event\":\"refuse\",\"flow\":9,"
-				     "\"protocol\":\"connect\",\"name\":\"x\\\"\\n\\u001b[31m\xef\xbf\xbd\","
-				     "\"port\":443,\"verdict\":\"deny\",\"reason\":\"private-address\","
-				     "\"rule\":\"/etc/drydock/allow:12\",\"address\":\"192.0.2.7\","
-				     "\"client\":\"192.0.2.7\",\"client_port\":5000,\"up\":1,\"down\":2,"
-				     "\"ms\":3,\"prev\":\""));
+	assert_non_null(strstr(
+		text, "\"session\":\"s\",\"seq\":1,\"event\":\"refuse\",\"flow\":9,"
+		      "\"protocol\":\"connect\",\"name\":\"x\\\"\\n\\u001b[31m\xef\xbf\xbd\","
+		      "\"port\":443,\"verdict\":\"deny\",\"reason\":\"private-address\","
+		      "\"rule\":\"/etc/drydock/allow:12\",\"address\":\"192.0.2.7\","
+		      "\"client\":\"192.0.2.7\",\"client_port\":5000,\"up\":1,\"down\":2,"
+		      "\"ms\":3,\"prev\":\""));
 }
 
 static void what_a_full_disk_swallows_is_counted_and_the_chain_holds(void **state)
@@ -166,7 +168,8 @@ static void what_a_full_disk_swallows_is_counted_and_the_chain_holds(void **stat
 	size_t line_bytes = read_log(fd, text, sizeof(text));
 	assert_int_equal(getrlimit(RLIMIT_FSIZE, &was), 0);
 	small = was;
-	small.rlim_cur = line_bytes + line_bytes / 2; /* the next line fits half: it is taken back */
+	small.rlim_cur =
+		line_bytes + line_bytes / 2; /* the next line fits half: it is taken back */
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
 	for (uint64_t i = 2; i <= 4; i++)
 		assert_int_equal(audit_write(&a, &(struct audit_record){.event = "dns"}), i);

@@ -278,7 +278,8 @@ static void a_name_no_rule_allows_is_refused_without_being_resolved(void **state
 	struct bench t;
 	struct chan_message m;
 	const char *why;
-	set_up_started(&t, "allow api.example:443\ndeny bad.example\nallow *.some.example:80\ntelemetry t.example\n");
+	set_up_started(&t, "allow api.example:443\ndeny bad.example\nallow "
+			   "*.some.example:80\ntelemetry t.example\n");
 	ask(&t, 1, "evil.test", 443);
 	expect_refused(&t, 1, REASON_NOT_ALLOWLISTED);
 	ask(&t, 2, "api.example", 22);
@@ -338,8 +339,9 @@ static void one_address_of_a_forbidden_class_refuses_the_name(void **state)
 static void a_literal_needs_an_address_rule_and_one_spelling(void **state)
 {
 	(void)state;
-	static const char *const other_spellings[] = {"127.1", "2130706433", "0x7f000001", "0177.0.0.1",
-						      "::ffff:127.0.0.1%1", "127.0.0.1."};
+	static const char *const other_spellings[] = {
+		"127.1",      "2130706433",	    "0x7f000001",
+		"0177.0.0.1", "::ffff:127.0.0.1%1", "127.0.0.1."};
 	struct bench t;
 	struct wire_opened o;
 	set_up_started(&t, "allow 127.0.0.0/8:PORT raw\nallow *.some.example:PORT\n");
@@ -410,7 +412,8 @@ static void a_flow_closed_while_it_is_resolved_is_forgotten(void **state)
 {
 	(void)state;
 	struct bench t;
-	set_up_started(&t, "allow api.example:PORT loopback raw\nallow b.example:PORT loopback raw\n");
+	set_up_started(&t,
+		       "allow api.example:PORT loopback raw\nallow b.example:PORT loopback raw\n");
 	ask(&t, 1, "api.example", t.port);
 	uint64_t late = expect_resolve(&t, "api.example");
 	close_flow(&t, 1, REASON_NONE);
@@ -500,7 +503,8 @@ static void a_worker_that_does_not_read_is_not_waited_for(void **state)
 	struct bench t;
 	set_up_started(&t, "allow api.example:443\n");
 	uint64_t sent = 0;
-	struct wire_open q = {.port = 443, .seen_in = SEEN_IN_CONNECT, .name_n = 9, .name = "evil.test"};
+	struct wire_open q = {
+		.port = 443, .seen_in = SEEN_IN_CONNECT, .name_n = 9, .name = "evil.test"};
 	for (; sent < 20000; sent++) { /* until neither side takes more */
 		q.flow = sent + 1;
 		if (chan_send(&t.worker, WIRE_OPEN, &q, NULL, 0, MSG_DONTWAIT) == 0)
@@ -533,7 +537,8 @@ static void a_dns_question_is_answered_from_the_rules_alone(void **state)
 	struct bench t;
 	struct chan_message m;
 	const char *why;
-	set_up_started(&t, "allow api.example:22\nallow *.wild.example:443\ndeny bad.wild.example\n");
+	set_up_started(&t,
+		       "allow api.example:22\nallow *.wild.example:443\ndeny bad.wild.example\n");
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct wire_ask_dns q = {.ask = 90 + i, .type = 1};
 		q.name_n = (uint8_t)strlen(cases[i].name);
@@ -542,7 +547,8 @@ static void a_dns_question_is_answered_from_the_rules_alone(void **state)
 		next_message(&t, &t.worker, &m);
 		assert_int_equal(m.number, WIRE_DNS_VERDICT);
 		assert_int_equal(m.payload.DNS_VERDICT.ask, 90 + i);
-		assert_string_equal(reason_word(m.payload.DNS_VERDICT.reason), reason_word(cases[i].reason));
+		assert_string_equal(reason_word(m.payload.DNS_VERDICT.reason),
+				    reason_word(cases[i].reason));
 		assert_int_equal(m.payload.DNS_VERDICT.is_wild, cases[i].is_wild);
 	}
 	assert_int_equal(chan_recv(&t.names, MSG_DONTWAIT, &m, &why), CHAN_EMPTY);
@@ -555,11 +561,16 @@ static void a_note_and_a_refusal_of_the_first_bytes_reach_the_log(void **state)
 	(void)state;
 	struct bench t;
 	set_up_started(&t, "allow 127.0.0.1:PORT raw\n");
-	struct wire_note note = {.reason = REASON_MALFORMED, .seen_in = SEEN_IN_HTTP, .name_n = 3, .name = "a\x1b" "b"};
+	struct wire_note note = {.reason = REASON_MALFORMED,
+				 .seen_in = SEEN_IN_HTTP,
+				 .name_n = 3,
+				 .name = "a\x1b"
+					 "b"};
 	assert_int_equal(chan_send(&t.worker, WIRE_NOTE, &note, NULL, 0, 0), 0);
 	ask(&t, 1, "127.0.0.1", t.port);
 	(void)close(expect_opened(&t, 1, NULL));
-	struct wire_close q = {.flow = 1, .reason = REASON_SNI_MISMATCH, .detail_n = 9, .detail = "evil.test"};
+	struct wire_close q = {
+		.flow = 1, .reason = REASON_SNI_MISMATCH, .detail_n = 9, .detail = "evil.test"};
 	assert_int_equal(chan_send(&t.worker, WIRE_CLOSE, &q, NULL, 0, 0), 0);
 	ask(&t, 2, "evil.test", t.port);
 	expect_refused(&t, 2, REASON_NOT_ALLOWLISTED);
@@ -571,19 +582,34 @@ static void a_note_and_a_refusal_of_the_first_bytes_reach_the_log(void **state)
 static void whatever_breaks_the_protocol_ends_the_egress(void **state)
 {
 	(void)state;
-	struct wire_open good = {.flow = 1, .port = 443, .seen_in = SEEN_IN_CONNECT, .name_n = 1, .name = "a"};
+	struct wire_open good = {
+		.flow = 1, .port = 443, .seen_in = SEEN_IN_CONNECT, .name_n = 1, .name = "a"};
 	for (int i = 0; i < 8; i++) {
 		struct bench t;
 		struct wire_open q = good;
 		set_up_started(&t, "allow a:443\n");
 		switch (i) {
-		case 0: q.port = 0; break;
-		case 1: q.name_n = 0; break;
-		case 2: q.seen_in = SEEN_IN_DNS; break;
-		case 3: q.seen_in = 99; break;
-		case 4: q.pad[1] = 1; break;
-		case 5: q.client_v6 = 2; break;
-		case 6: q.pad3 = 1; break;
+		case 0:
+			q.port = 0;
+			break;
+		case 1:
+			q.name_n = 0;
+			break;
+		case 2:
+			q.seen_in = SEEN_IN_DNS;
+			break;
+		case 3:
+			q.seen_in = 99;
+			break;
+		case 4:
+			q.pad[1] = 1;
+			break;
+		case 5:
+			q.client_v6 = 2;
+			break;
+		case 6:
+			q.pad3 = 1;
+			break;
 		default: /* the same flow twice */
 			assert_int_equal(chan_send(&t.worker, WIRE_OPEN, &q, NULL, 0, 0), 0);
 			break;

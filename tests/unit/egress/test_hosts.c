@@ -41,10 +41,11 @@ static void lines_that_make_no_sense_are_skipped(void **state)
 {
 	(void)state;
 	struct hosts h;
-	assert_int_equal(hosts_read(span_of("nonsense a.test\n127.1 b.test\nfe80::1%eth0 c.test\n192.0.2.1\n"
-					    "192.0.2.1 -bad- 192.0.2.2 good.test\n"),
-				    &h),
-			 0);
+	assert_int_equal(
+		hosts_read(span_of("nonsense a.test\n127.1 b.test\nfe80::1%eth0 c.test\n192.0.2.1\n"
+				   "192.0.2.1 -bad- 192.0.2.2 good.test\n"),
+			   &h),
+		0);
 	assert_int_equal(h.n, 1);
 	expect(&h, "good.test", (const char *const[]){"192.0.2.1"}, 1);
 	hosts_drop(&h);

@@ -40,7 +40,8 @@ static void run_resolver(int names, int sockets, const char *hosts, uint16_t por
 {
 	char server[ENDPOINT_TEXT_BYTES];
 	int hosts_pipe[2];
-	char *argv[] = {(char *)(uintptr_t) "resolver", (char *)(uintptr_t) "--server", server, NULL};
+	char *argv[] = {(char *)(uintptr_t) "resolver", (char *)(uintptr_t) "--server", server,
+			NULL};
 
 	(void)snprintf(server, sizeof(server), "127.0.0.1:%u", port);
 	if (pipe2(hosts_pipe, O_CLOEXEC) < 0 ||
@@ -79,8 +80,10 @@ static void set_up(struct bench *t, const char *hosts)
 		run_resolver(names[1], sockets[1], hosts, t->port);
 	(void)close(names[1]);
 	(void)close(sockets[1]);
-	t->names = (struct chan){names[0], FROM_RESOLVER, IN_START, WIRE_RESOLVER_READY, WIRE_RESOLVED};
-	t->sockets = (struct chan){sockets[0], FROM_RESOLVER, IN_SERVICE, WIRE_WANT_SOCKET, WIRE_SOCKET};
+	t->names = (struct chan){names[0], FROM_RESOLVER, IN_START, WIRE_RESOLVER_READY,
+				 WIRE_RESOLVED};
+	t->sockets =
+		(struct chan){sockets[0], FROM_RESOLVER, IN_SERVICE, WIRE_WANT_SOCKET, WIRE_SOCKET};
 	struct chan_message m;
 	const char *why = "";
 	assert_int_equal(chan_recv(&t->names, 0, &m, &why), CHAN_MESSAGE);
@@ -99,15 +102,16 @@ static void tear_down(struct bench *t)
 {
 	fd_drop(&t->names.fd);
 	fd_drop(&t->sockets.fd);
-	assert_int_equal(end_status(t), 0); /* it ends by itself, orderly, when the broker is gone */
+	assert_int_equal(end_status(t),
+			 0); /* it ends by itself, orderly, when the broker is gone */
 	fd_drop(&t->udp);
 	fd_drop(&t->tcp);
 }
 
 static size_t put_record(uint8_t *p, uint16_t type, const void *data, uint16_t n)
 {
-	const uint8_t head[] = {0xc0, 12, (uint8_t)(type >> 8), (uint8_t)type, 0, 1, 0, 0, 0, 60,
-				(uint8_t)(n >> 8), (uint8_t)n};
+	const uint8_t head[] = {0xc0, 12, (uint8_t)(type >> 8), (uint8_t)type, 0, 1, 0, 0,
+				0,    60, (uint8_t)(n >> 8),	(uint8_t)n};
 	memcpy(p, head, sizeof(head));
 	memcpy(p + sizeof(head), data, n);
 	return sizeof(head) + n;
@@ -155,13 +159,15 @@ static void serve_udp(struct bench *t)
 	uint8_t query[600], reply[4096];
 	struct sockaddr_in from;
 	socklen_t from_bytes = sizeof(from);
-	ssize_t n = recvfrom(t->udp, query, sizeof(query), 0, (struct sockaddr *)&from, &from_bytes);
+	ssize_t n =
+		recvfrom(t->udp, query, sizeof(query), 0, (struct sockaddr *)&from, &from_bytes);
 	assert_true(n > 17);
 	t->n_queries++;
 	if (t->sends_garbage)
 		(void)sendto(t->udp, "\xff\xff\xff", 3, 0, (struct sockaddr *)&from, from_bytes);
 	size_t bytes = reply_to(query, (size_t)n, false, reply);
-	assert_int_equal(sendto(t->udp, reply, bytes, 0, (struct sockaddr *)&from, from_bytes), bytes);
+	assert_int_equal(sendto(t->udp, reply, bytes, 0, (struct sockaddr *)&from, from_bytes),
+			 bytes);
 }
 
 static void serve_tcp(struct bench *t)
@@ -193,7 +199,8 @@ static void give_socket(struct bench *t, const struct wire_want_socket *want)
 		assert_int_equal(chan_send(&t->sockets, WIRE_SOCKET, &s, NULL, 0, 0), 0);
 		return;
 	}
-	AUTO(fd) int fd = socket(AF_INET, (want->is_tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_NONBLOCK, 0);
+	AUTO(fd)
+	int fd = socket(AF_INET, (want->is_tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_NONBLOCK, 0);
 	(void)connect(fd, (struct sockaddr *)&at, sizeof(at)); /* TCP: in progress */
 	*(want->is_tcp ? &t->n_tcp_sockets : &t->n_udp_sockets) += 1;
 	assert_int_equal(chan_send(&t->sockets, WIRE_SOCKET, &s, &fd, 1, 0), 0);
@@ -209,8 +216,10 @@ static void resolve(struct bench *t, const char *name, struct wire_resolved *out
 	memcpy(q.name, name, q.name_n);
 	assert_int_equal(chan_send(&t->names, WIRE_RESOLVE, &q, NULL, 0, 0), 0);
 	for (;;) {
-		struct pollfd fds[] = {{t->names.fd, POLLIN, 0}, {t->sockets.fd, POLLIN, 0},
-				       {t->udp, POLLIN, 0}, {t->tcp, POLLIN, 0}};
+		struct pollfd fds[] = {{t->names.fd, POLLIN, 0},
+				       {t->sockets.fd, POLLIN, 0},
+				       {t->udp, POLLIN, 0},
+				       {t->tcp, POLLIN, 0}};
 		assert_true(poll(fds, 4, -1) > 0);
 		if (fds[1].revents) {
 			assert_int_equal(chan_recv(&t->sockets, 0, &m, &why), CHAN_MESSAGE);
@@ -302,7 +311,8 @@ static void a_closed_server_port_is_a_failure_and_no_hang(void **state)
 	struct wire_resolved a;
 	set_up(&t, "");
 	fd_drop(&t.udp);
-	t.udp = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0); /* quiet; the old port now answers with ICMP */
+	t.udp = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC,
+		       0); /* quiet; the old port now answers with ICMP */
 	resolve(&t, "four.test", &a);
 	assert_int_equal(a.status, RESOLVED_FAILED);
 	tear_down(&t);
@@ -339,7 +349,8 @@ static void names_that_c_ares_treats_its_own_way_are_answered_too(void **state)
 	(void)state;
 	/* RFC 6761 and 7686 names, no dot at all, and the longest there is */
 	char longest[254];
-	const char *const names[] = {"localhost", "x.localhost", "x.onion", "four", "a_b.test", longest};
+	const char *const names[] = {"localhost", "x.localhost", "x.onion",
+				     "four",	  "a_b.test",	 longest};
 	struct bench t;
 	struct wire_resolved a;
 

@@ -78,7 +78,10 @@ static const struct {
 	{"userfaultfd", ALL, SYS_userfaultfd, {0}},
 	{"perf_event_open", ALL, SYS_perf_event_open, {0}},
 	{"ioctl", ALL, SYS_ioctl, {0, 0x5412}},
-	{"executable mmap", ALL, SYS_mmap, {0, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0}},
+	{"executable mmap",
+	 ALL,
+	 SYS_mmap,
+	 {0, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0}},
 	{"executable mprotect", ALL, SYS_mprotect, {0, 4096, PROT_READ | PROT_EXEC}},
 	{"socket AF_UNIX", ALL, SYS_socket, {AF_UNIX, SOCK_STREAM, 0}},
 	{"socket AF_NETLINK", ALL, SYS_socket, {AF_NETLINK, SOCK_RAW, 0}},
@@ -148,8 +151,8 @@ static void whatever_a_process_may_not_do_kills_it(void **state)
 				continue;
 			status = status_of(call_forbidden, who, &forbidden[i]);
 			if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGSYS)
-				fail_msg("process %d survives %s: status %x", (int)who, forbidden[i].name,
-					 (unsigned)status);
+				fail_msg("process %d survives %s: status %x", (int)who,
+					 forbidden[i].name, (unsigned)status);
 		}
 	}
 }
@@ -175,8 +178,10 @@ static void other_call_tables_are_closed(void **state)
 	for (enum who who = WORKER; who <= RESOLVER; who = (enum who)(who * 2)) {
 		int status = status_of(call_by_other_gates, who, "x32");
 		assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS);
-		status = status_of(call_by_other_gates, who, NULL); /* SIGSEGV: the kernel has no i386 calls */
-		assert_true(WIFSIGNALED(status) && (WTERMSIG(status) == SIGSYS || WTERMSIG(status) == SIGSEGV));
+		status = status_of(call_by_other_gates, who,
+				   NULL); /* SIGSEGV: the kernel has no i386 calls */
+		assert_true(WIFSIGNALED(status) &&
+			    (WTERMSIG(status) == SIGSYS || WTERMSIG(status) == SIGSEGV));
 	}
 #endif
 }
@@ -186,7 +191,8 @@ static int listen_on_loopback(struct sockaddr_in *at)
 	socklen_t bytes = sizeof(*at);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	*at = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	*at = (struct sockaddr_in){.sin_family = AF_INET,
+				   .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	assert_int_equal(bind(fd, (struct sockaddr *)at, sizeof(*at)), 0);
 	assert_int_equal(listen(fd, 4), 0);
 	assert_int_equal(getsockname(fd, (struct sockaddr *)at, &bytes), 0);
@@ -245,7 +251,8 @@ static void accept_and_read(enum who who, const void *what)
 	(void)who;
 	char got[4];
 	int fd = accept4(*(const int *)what, NULL, NULL, SOCK_CLOEXEC);
-	if (fd < 0 || recvfrom(fd, got, sizeof(got), 0, NULL, NULL) != 2 || shutdown(fd, SHUT_RDWR) < 0)
+	if (fd < 0 || recvfrom(fd, got, sizeof(got), 0, NULL, NULL) != 2 ||
+	    shutdown(fd, SHUT_RDWR) < 0)
 		_exit(1);
 }
 
@@ -281,7 +288,8 @@ static void a_child_of_the_confined_broker_dies_with_it(void **state)
 		}
 		char go;
 		(void)!read(pids[0], &go, 0);
-		_exit(enter(BROKER) < 0 || read(pids[0], &child, sizeof(child)) != (ssize_t)sizeof(child) ||
+		_exit(enter(BROKER) < 0 ||
+		      read(pids[0], &child, sizeof(child)) != (ssize_t)sizeof(child) ||
 		      write(pids[1], &child, sizeof(child)) < 0);
 	}
 	assert_int_equal(waitpid(broker, &status, 0), broker);

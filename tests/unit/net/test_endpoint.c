@@ -10,7 +10,8 @@
 static void what_people_write_is_read_and_printed_back(void **state)
 {
 	(void)state;
-	static const char *const good[] = {"127.0.0.1:3128", "0.0.0.0:0", "[::1]:53", "[2001:db8::1]:65535"};
+	static const char *const good[] = {"127.0.0.1:3128", "0.0.0.0:0", "[::1]:53",
+					   "[2001:db8::1]:65535"};
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
 		struct endpoint e;
 		char text[ENDPOINT_TEXT_BYTES];
@@ -23,11 +24,27 @@ static void what_people_write_is_read_and_printed_back(void **state)
 static void anything_else_is_refused_and_leaves_out_alone(void **state)
 {
 	(void)state;
-	static const char *const bad[] = {
-		"",	  ":",	       "1",	    "127.0.0.1",     "127.0.0.1:",   ":53",
-		"::1:53", "[::1]",     "[::1]53",   "[127.0.0.1]:1", "127.0.0.1:-1", "127.0.0.1:65536",
-		"1.2:53", "host:5353", "[]:5",	    "1.2.3.4:053",   "1.2.3.4:5 ",   " 1.2.3.4:5",
-		"[::1:5", "::1]:5",    "1.2.3.4:99999"};
+	static const char *const bad[] = {"",
+					  ":",
+					  "1",
+					  "127.0.0.1",
+					  "127.0.0.1:",
+					  ":53",
+					  "::1:53",
+					  "[::1]",
+					  "[::1]53",
+					  "[127.0.0.1]:1",
+					  "127.0.0.1:-1",
+					  "127.0.0.1:65536",
+					  "1.2:53",
+					  "host:5353",
+					  "[]:5",
+					  "1.2.3.4:053",
+					  "1.2.3.4:5 ",
+					  " 1.2.3.4:5",
+					  "[::1:5",
+					  "::1]:5",
+					  "1.2.3.4:99999"};
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		struct endpoint e = {.port = 7};
 		assert_false(endpoint_parse(span_of(bad[i]), &e));
