@@ -162,6 +162,25 @@ static void add_probes(struct doctor *d, struct span out)
 	}
 }
 
+/* What the words of the layers line stand for. */
+static const char *layer_name(const char *word)
+{
+	static const struct {
+		const char *word, *name;
+	} names[] = {
+		{"userns", "user namespace"},	   {"netns", "network namespace"},
+		{"nft", "nftables (TPROXY)"},	   {"mntns", "mount namespace"},
+		{"pidns", "process namespace"},	   {"ipcns", "IPC namespace"},
+		{"utsns", "host name namespace"}, {"no_new_privs", "no_new_privs"},
+		{"caps", "capabilities"},	   {"seccomp", "seccomp filter"},
+		{"landlock", "Landlock"},	   {"cgroup", "limits (cgroup)"},
+	};
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (!strcmp(names[i].word, word))
+			return names[i].name;
+	return word;
+}
+
 /* "userns netns ... landlock:7 cgroup:off (reason) ...": one row each, what is off is a warning. */
 static void add_layers(struct doctor *d, struct span layers)
 {
@@ -186,7 +205,8 @@ static void add_layers(struct doctor *d, struct span layers)
 		bool is_off = memmem(detail.p, detail.n, ":off", 4) || memmem(detail.p, detail.n, "(off", 4);
 		(void)snprintf(text, sizeof(text), "%.*s", (int)n, (const char *)word.p);
 		if (n)
-			(void)add(d, "JAIL (native)", text, is_off ? MARK_WARN : MARK_OK, detail);
+			(void)add(d, "JAIL (native)", layer_name(text), is_off ? MARK_WARN : MARK_OK,
+				  detail.n == n ? span_of("in force") : detail);
 	}
 }
 

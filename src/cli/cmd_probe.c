@@ -141,22 +141,25 @@ static bool is_readable(int fd)
 	return poll(&p, 1, WAIT_MS) == 1;
 }
 
-/* TCP to an address: whatever answers may not be a server, so no byte may come back. */
+/* TCP to an address: nothing may answer but drydock, and drydock must say no. */
 static void probe_literal(const char *name, const char *where, uint16_t port)
 {
+	static const char refusal[] = "HTTP/1.1 403 Blocked by drydock";
 	struct sockaddr_in a = address(where, port);
 	AUTO(fd) int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	char byte;
+	char answer[sizeof(refusal)] = "";
 	if (fd < 0 || connect(fd, (struct sockaddr *)&a, sizeof(a)) < 0) {
 		report(name, fd >= 0, strerror(errno));
 		return;
 	}
 	(void)send(fd, "GET / HTTP/1.0\r\n\r\n", 18, MSG_NOSIGNAL); /* reset already: fine */
-	bool has_answer = is_readable(fd);
-	ssize_t got = has_answer ? recv(fd, &byte, 1, 0) : 0;
-	report(name, got <= 0, !has_answer ? "no answer" : got > 0 ? "something answered"
-			       : got < 0			    ? strerror(errno)
-								    : "closed without an answer");
+	ssize_t got = is_readable(fd) ? recv(fd, answer, sizeof(answer) - 1, MSG_WAITALL) : 0;
+	int why = errno;
+	if (got > 0)
+		report(name, !strcmp(answer, refusal),
+		       !strcmp(answer, refusal) ? "refused by the proxy" : "something answered");
+	else
+		report(name, true, got < 0 ? strerror(why) : "no answer");
 }
 
 static void probe_udp(void)

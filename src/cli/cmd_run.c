@@ -163,13 +163,6 @@ static int dry_run(struct run *run)
 	return term_put(STDOUT_FILENO, &out);
 }
 
-static int write_policy(const struct run *run, struct err *err)
-{
-	char path[PATH_MAX + 16];
-	(void)snprintf(path, sizeof(path), "%s/policy", run->session.state_dir);
-	return fs_replace(path, buf_span(&run->launch.config.policy), 0600, err);
-}
-
 static int make_session(struct run *run, struct err *err)
 {
 	const struct launch_flags *flags = run->flags;
@@ -183,7 +176,7 @@ static int make_session(struct run *run, struct err *err)
 	session_prune(&l->place.roots, clock_wall_ms());
 	int rc = session_create(&l->place.roots, name, &run->session, err);
 	if (rc == 0)
-		rc = write_policy(run, err);
+		rc = session_write(&run->session, "policy", buf_span(&l->config.policy), err);
 	if (rc == 0 && flags->keep)
 		rc = session_keep(&run->session, err);
 	if (rc == 0)

@@ -14,9 +14,11 @@ enum { FILE_MAX_BYTES = 16 << 20, N_IDS = AGENT_ID_LAST - AGENT_ID_FIRST + 1 };
 
 static void mark(uint8_t *taken, unsigned long long first, unsigned long long count)
 {
-	for (unsigned long long id = AGENT_ID_FIRST; id <= AGENT_ID_LAST; id++)
-		if (id >= first && id - first < count)
-			taken[id - AGENT_ID_FIRST] = 1;
+	unsigned long long end;
+	if (__builtin_add_overflow(first, count, &end) || end > AGENT_ID_LAST + 1ULL)
+		end = AGENT_ID_LAST + 1ULL;
+	for (unsigned long long id = first < AGENT_ID_FIRST ? AGENT_ID_FIRST : first; id < end; id++)
+		taken[id - AGENT_ID_FIRST] = 1;
 }
 
 /*

@@ -138,6 +138,15 @@ void egress_end(struct egress *egress)
 	egress->pid = -1;
 }
 
+void egress_tidy(const char *state_dir)
+{
+	char path[PATH_MAX + 32];
+	struct stat st;
+	(void)snprintf(path, sizeof(path), "%s/egress.log", state_dir);
+	if (lstat(path, &st) == 0 && st.st_size == 0)
+		(void)unlink(path); /* an empty file left behind does no harm */
+}
+
 void egress_explain(const struct egress_spec *spec, struct err *err)
 {
 	char path[PATH_MAX + 32];

@@ -41,6 +41,9 @@ int egress_start(const struct egress_spec *spec, struct egress *out, struct err 
 /** egress_end() - end it and wait, so that its last records are written; fine when nothing runs */
 void egress_end(struct egress *egress);
 
+/** egress_tidy() - remove egress.log when nothing was said in it */
+void egress_tidy(const char *state_dir);
+
 /** egress_explain() - put the last line of egress.log, if there is one, into @err */
 void egress_explain(const struct egress_spec *spec, struct err *err);
 

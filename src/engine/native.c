@@ -220,6 +220,7 @@ static void native_end(struct engine_session *session, const struct engine_watch
 	if (!session)
 		return;
 	egress_end(&session->egress);
+	egress_tidy(session->state_dir);
 	if (protect_end(&session->protect, session->state_dir, on_moved, &moved, &err) < 0)
 		watch->notice(watch->arg, err.text);
 	free(session);

@@ -249,15 +249,6 @@ static void signal_set(sigset_t *set, bool has_pty)
 		(void)sigaddset(set, SIGTSTP);
 }
 
-int supervise_block(struct err *err)
-{
-	sigset_t set;
-	signal_set(&set, false);
-	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
-		return err_set(err, errno, "holding signals back");
-	return 0;
-}
-
 static int watch_fd(struct supervisor *s, struct loop_source *source, int fd,
 		    void (*ready)(struct loop_source *, uint32_t), struct err *err)
 {

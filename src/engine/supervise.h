@@ -11,13 +11,6 @@ enum {
 };
 
 /**
- * supervise_block() - hold back the signals that supervise_run() handles
- *
- * Call it after everything that starts a process (children must not inherit the mask).
- */
-int supervise_block(struct err *err);
-
-/**
  * supervise_run() - until the jail has ended
  * @egress_pidfd: -1 when there is none; not consumed
  *

@@ -198,9 +198,7 @@ void session_forget(const struct session_roots *roots, const struct session *ses
 
 int session_keep(const struct session *session, struct err *err)
 {
-	char path[PATH_MAX + 8];
-	(void)snprintf(path, sizeof(path), "%s/keep", session->state_dir);
-	return fs_replace(path, span_of(""), 0600, err);
+	return session_write(session, "keep", span_of(""), err);
 }
 
 bool session_is_live(const struct session_roots *roots, const char *id)
@@ -227,10 +225,24 @@ bool session_id_is_valid(const char *id)
 	return strspn(id, "abcdefghijklmnopqrstuvwxyz0123456789-") == n;
 }
 
+/* True when today's look has been had; else remembers that it is being had now. */
+static bool is_pruned_today(int state_fd, uint64_t now_ms)
+{
+	enum { DAY_S = 24 * 60 * 60 };
+	struct stat st;
+	time_t now = (time_t)(now_ms / 1000);
+	if (fstatat(state_fd, ".pruned", &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_mtime <= now &&
+	    now - st.st_mtime < DAY_S)
+		return true;
+	AUTO(fd) int fd = openat(state_fd, ".pruned", O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	const struct timespec times[2] = {{.tv_sec = now}, {.tv_sec = now}};
+	return fd < 0 || futimens(fd, times) < 0; /* cannot remember: better no look than one each time */
+}
+
 void session_prune(const struct session_roots *roots, uint64_t now_ms)
 {
 	AUTO(dir) DIR *dir = opendir(roots->state);
-	if (!dir)
+	if (!dir || is_pruned_today(dirfd(dir), now_ms))
 		return;
 	const uint64_t kept_s = (uint64_t)SESSION_KEPT_DAYS * 24 * 60 * 60;
 	struct dirent *entry;
@@ -290,6 +302,24 @@ int session_find(const struct session_roots *roots, const char *wanted,
 	return 0;
 }
 
+int session_write(const struct session *session, const char *name, struct span content, struct err *err)
+{
+	char path[PATH_MAX + 64], temp[PATH_MAX + 64];
+	(void)snprintf(path, sizeof(path), "%s/%s", session->state_dir, name);
+	(void)snprintf(temp, sizeof(temp), "%s/.%s.new", session->state_dir, name);
+	AUTO(fd) int fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return err_set(err, errno, "writing '%s'", temp);
+	int rc = fs_write_all(fd, content.p, content.n);
+	if (rc == 0 && rename(temp, path) < 0)
+		rc = -errno;
+	if (rc < 0) {
+		(void)unlink(temp); /* the failure itself is what the caller must hear of */
+		return err_set(err, -rc, "writing '%s'", path);
+	}
+	return 0;
+}
+
 static void put_time(struct json *j, const char *key, uint64_t wall_ms)
 {
 	char text[CLOCK_TEXT_BYTES];
@@ -326,7 +356,5 @@ int session_write_meta(const struct session *session, const struct session_meta 
 	(void)buf_put(&text, "\n", 1); /* is_cut remembers */
 	if (text.is_cut)
 		return err_set(err, E2BIG, "writing meta.json: the command line is too long");
-	char path[PATH_MAX + 16];
-	(void)snprintf(path, sizeof(path), "%s/meta.json", session->state_dir);
-	return fs_replace(path, buf_span(&text), 0600, err);
+	return session_write(session, "meta.json", buf_span(&text), err);
 }

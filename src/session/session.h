@@ -8,6 +8,7 @@
  */
 #pragma once
 #include "base/err.h"
+#include "base/span.h"
 
 #include <limits.h>
 #include <stdbool.h>
@@ -76,8 +77,21 @@ void session_forget(const struct session_roots *roots, const struct session *ses
 /** session_keep() - mark the state folder as one that is never removed on its own */
 int session_keep(const struct session *session, struct err *err);
 
-/** session_prune() - remove state folders of sessions that ended over SESSION_KEPT_DAYS ago */
+/**
+ * session_prune() - remove state folders of sessions that ended over SESSION_KEPT_DAYS ago
+ *
+ * Looks once a day (the file ".pruned" remembers), so that starting a session costs the same however many
+ * there were.
+ */
 void session_prune(const struct session_roots *roots, uint64_t now_ms);
+
+/**
+ * session_write() - replace file @name of the state folder as a whole
+ *
+ * Unlike fs_replace() it does not wait for the disk: the record of a session may be lost with the machine's
+ * power, but never half written for a reader.
+ */
+int session_write(const struct session *session, const char *name, struct span content, struct err *err);
 
 /**
  * session_find() - the session somebody means

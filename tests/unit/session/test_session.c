@@ -222,6 +222,13 @@ static void only_old_ended_unmarked_state_folders_are_pruned(void **state)
 	assert_false(exists(w->roots.state, old.id));
 	assert_true(exists(w->roots.state, kept.id));
 	assert_true(exists(w->roots.state, live.id));
+
+	/* once a day is enough */
+	set_age(fresh.state_dir, (time_t)(now_s - (SESSION_KEPT_DAYS + 1) * day_s));
+	session_prune(&w->roots, (now_s + day_s - 1) * 1000);
+	assert_true(exists(w->roots.state, fresh.id));
+	session_prune(&w->roots, (now_s + day_s) * 1000);
+	assert_false(exists(w->roots.state, fresh.id));
 	session_end(&live);
 }
 
