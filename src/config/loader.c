@@ -171,13 +171,16 @@ static int take_rule(const struct here *h, bool has_action)
 	return rc;
 }
 
-static int take_list(const struct here *h, struct span left, struct text_list *list, const char *what)
+enum repeat { REPEATS_DROPPED, REPEATS_KEPT };
+
+static int take_list(const struct here *h, struct span left, struct text_list *list, enum repeat repeat,
+		     const char *what)
 {
 	struct span word = next_word(&left);
 	if (word.n == 0)
 		return bad(h, h->line, "%s is missing", what);
 	for (; word.n; word = next_word(&left))
-		if (!text_list_has(list, word) && !text_list_add(list, word))
+		if ((repeat == REPEATS_KEPT || !text_list_has(list, word)) && !text_list_add(list, word))
 			return no_memory(h);
 	return 0;
 }
@@ -270,11 +273,11 @@ static int take_presets(const struct here *h, struct span left)
 {
 	if (h->file->layer == LAYER_ETC) {
 		struct span again = left;
-		int rc = take_list(h, again, &h->l->wanted_by_etc, "the preset's name");
+		int rc = take_list(h, again, &h->l->wanted_by_etc, REPEATS_DROPPED, "the preset's name");
 		if (rc < 0)
 			return rc;
 	}
-	return take_list(h, left, &h->l->wanted, "the preset's name");
+	return take_list(h, left, &h->l->wanted, REPEATS_DROPPED, "the preset's name");
 }
 
 static bool looks_like_host(struct span word)
@@ -300,9 +303,9 @@ int loader_line(struct loader *l, struct loader_file *file, struct span line)
 	if (span_is(word, "env"))
 		return take_env(&h, left);
 	if (span_is(word, "keep"))
-		return take_list(&h, left, &l->out->keep, "the variable's name");
+		return take_list(&h, left, &l->out->keep, REPEATS_DROPPED, "the variable's name");
 	if (span_is(word, "arg"))
-		return take_list(&h, left, &l->out->args, "the argument");
+		return take_list(&h, left, &l->out->args, REPEATS_KEPT, "the argument");
 	if (span_is(word, "mount"))
 		return take_mounts(&h, left);
 	if (span_is(word, "limit"))

@@ -95,9 +95,14 @@ inside() { # KIND DIR SCRIPT
 	env -i PATH=/usr/bin:/bin /usr/bin/python3 "$dir/internet.py" "$dir" &
 	servers=$!
 	trap 'kill $servers $(cat "$dir"/run.*/pid) 2>/dev/null || true; wait $servers 2>/dev/null || true' EXIT
+	if [ -e "$dir/task" ]; then # a model's API, for the tests with real agents
+		env -i PATH=/usr/bin:/bin /usr/bin/python3 "$dir/stub_api.py" 93.184.216.30 443 "$dir/server.pem" "$dir/server.key" \
+			"$dir/hits.log" "$dir/task" &
+		servers+=" $!"
+	fi
 	for _ in $(seq 200); do
 		[ -e "$dir/ready" ] && break
-		kill -0 $servers
+		kill -0 ${servers%% *}
 		sleep 0.02
 	done
 	[ -e "$dir/ready" ]

@@ -124,9 +124,8 @@ static struct asker *claim(struct worker *w, uint64_t number)
 {
 	struct asker *a;
 
-	LIST_FOREACH (a, bucket(&w->asks, number), link)
-		if (a->number == number)
-			break;
+	for (a = LIST_FIRST(bucket(&w->asks, number)); a && a->number != number; a = LIST_NEXT(a, link))
+		;
 	if (a)
 		asks_forget(w, a);
 	return a;
