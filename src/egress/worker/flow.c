@@ -13,8 +13,9 @@
 #include <fcntl.h>
 #include <sys/socket.h>
 
-/* Each socket is added once and never changed; what an event means depends on the flow's state. */
-#define WATCHED_EVENTS (EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET)
+/* What an event means depends on the flow's state. */
+#define WATCHED_EVENTS (EPOLLIN | EPOLLRDHUP | EPOLLET)
+#define READING_EVENTS (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)
 
 enum { IN_MAX_BYTES = 65536 + 4096 };
 
@@ -85,8 +86,10 @@ void flow_enter(struct flow *f, enum flow_state next)
 
 static void ready(struct flow *f, bool is_client, uint32_t events)
 {
-	if (is_client && events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
-		f->relay.ways[RELAY_UP].is_ending = true;
+	if (events & READING_EVENTS)
+		*(is_client ? &f->client_more : &f->upstream_more) = true;
+	if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+		f->relay.ways[is_client ? RELAY_UP : RELAY_DOWN].is_ending = true;
 	switch ((enum flow_state)f->state) {
 	case FLOW_SNIFF:
 		front_proxy_read(f);
@@ -138,6 +141,8 @@ static void opened(struct asker *a, const struct wire_opened *o, int fd)
 
 	f->number = o->flow;
 	f->upstream.fd = fd;
+	f->upstream_more = f->upstream_out = f->upstream_is_told = false;
+	f->relay.ways[RELAY_DOWN].is_ending = false;
 	f->judge = o->judge;
 	f->bears = o->bears;
 	keep_host(f, o);
@@ -184,6 +189,7 @@ void flow_new(struct worker *w, int fd, enum wire_listener_kind kind,
 	}
 	f->w = w;
 	f->client = (struct loop_source){fd, client_ready};
+	f->client_more = true;
 	f->upstream = (struct loop_source){-1, upstream_ready};
 	f->timer.fire = timer_fired;
 	f->ask.opened = opened;
@@ -218,11 +224,27 @@ void flow_new(struct worker *w, int fd, enum wire_listener_kind kind,
 	}
 }
 
+void flow_wait_out(struct flow *f, bool is_client)
+{
+	bool *has_out = is_client ? &f->client_out : &f->upstream_out;
+	struct loop_source *source = is_client ? &f->client : &f->upstream;
+
+	if (*has_out)
+		return;
+	*has_out = true;
+	if (is_client && !f->is_watched)
+		return; /* flow_watch() asks for it */
+	/* a change reports what is true by then: no edge is lost */
+	if (loop_change(f->w->loop, source, WATCHED_EVENTS | EPOLLOUT) < 0)
+		worker_over(f->w, "a connection cannot be watched", false);
+}
+
 bool flow_watch(struct flow *f)
 {
 	if (f->is_watched)
 		return true;
-	if (loop_add(f->w->loop, &f->client, WATCHED_EVENTS) < 0) {
+	uint32_t events = f->client_out ? WATCHED_EVENTS | EPOLLOUT : WATCHED_EVENTS;
+	if (loop_add(f->w->loop, &f->client, events) < 0) {
 		flow_close(f);
 		return false;
 	}
@@ -259,6 +281,8 @@ enum flow_read flow_fill(struct flow *f, size_t most)
 	size_t left = f->in.max - f->in.n;
 	if (left == 0)
 		return READ_FULL;
+	if (!f->client_more)
+		return READ_NONE;
 	if (most > left)
 		most = left;
 	uint8_t *room = buf_reserve(&f->in, most);
@@ -268,8 +292,12 @@ enum flow_read flow_fill(struct flow *f, size_t most)
 	do
 		n = recv(f->client.fd, room, most, MSG_DONTWAIT);
 	while (n < 0 && errno == EINTR);
+	if (n < 0 && errno != EAGAIN)
+		return READ_GONE;
+	if (n < 0 || (n < (ssize_t)most && !f->relay.ways[RELAY_UP].is_ending))
+		f->client_more = false; /* the next byte is a new event */
 	if (n < 0)
-		return errno == EAGAIN ? READ_NONE : READ_GONE;
+		return READ_NONE;
 	if (n == 0) {
 		f->has_ended = true;
 		return READ_END;
@@ -282,8 +310,10 @@ bool flow_flush(struct flow *f)
 {
 	while (f->out.n) {
 		ssize_t n = send(f->client.fd, f->out.p, f->out.n, MSG_NOSIGNAL | MSG_DONTWAIT);
-		if (n < 0 && errno == EAGAIN)
+		if (n < 0 && errno == EAGAIN) {
+			flow_wait_out(f, true);
 			return true;
+		}
 		if (n < 0 && errno != EINTR)
 			return false;
 		buf_eat(&f->out, n > 0 ? (size_t)n : 0);
@@ -302,7 +332,10 @@ bool flow_say(struct flow *f, const void *bytes, size_t n)
 			return false;
 		put = put < 0 ? 0 : put;
 	}
-	return (size_t)put == n || buf_put(&f->out, (const uint8_t *)bytes + put, n - (size_t)put);
+	if ((size_t)put == n)
+		return true;
+	flow_wait_out(f, true);
+	return buf_put(&f->out, (const uint8_t *)bytes + put, n - (size_t)put);
 }
 
 void flow_again(struct flow *f)
@@ -323,7 +356,8 @@ void flow_end_upstream(struct flow *f, enum reason reason, struct span seen)
 	if (c.detail_n)
 		memcpy(c.detail, seen.p, c.detail_n);
 	/* the broker's duplicate would hold the FIN back, and keep the socket in our epoll set */
-	(void)shutdown(f->upstream.fd, SHUT_RDWR); /* it may be over already */
+	if (!f->upstream_is_told || !f->relay.ways[RELAY_DOWN].has_ended)
+		(void)shutdown(f->upstream.fd, SHUT_RDWR); /* it may be over already */
 	loop_drop(f->w->loop, &f->upstream);
 	fd_drop(&f->upstream.fd);
 	asks_tell(f->w, WIRE_CLOSE, &c);

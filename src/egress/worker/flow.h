@@ -85,7 +85,10 @@ struct flow {
 	bool has_ended;
 	bool is_again; /* in the worker's list of relays that have more to do */
 	bool lingers;
-	bool is_watched; /* client is in the loop */
+	bool is_watched;       /* the client's socket is in the loop */
+	bool client_out, upstream_out; /* the loop tells when they take bytes again */
+	bool client_more, upstream_more; /* bytes, or the end, may be waiting */
+	bool upstream_is_told; /* our end was sent there already */
 	uint32_t n_thrown; /* bytes read after a refusal, and thrown away */
 };
 
@@ -103,12 +106,17 @@ void flow_new(struct worker *w, int fd, enum wire_listener_kind kind,
 	      const struct sockaddr_storage *peer);
 
 /*
+ * Sockets are edge-triggered: client_more and upstream_more are raised by events, and fall when a read finds the
+ * socket empty or empties it. Room to write is watched for only once it ran out, since it is there nearly always.
  * The client's socket is watched only from when there is something to wait for: a flow whose first bytes say it
  * all and which is refused never costs an epoll_ctl().
  */
 
 /** flow_enter() - change state, by the table in flow.c only, and set the state's time limit */
 void flow_enter(struct flow *f, enum flow_state next);
+
+/** flow_wait_out() - the far side of a way is full: have the loop tell when it takes bytes again */
+void flow_wait_out(struct flow *f, bool is_client);
 
 /** flow_watch() - have the loop tell of the client's socket; false (and closed) when it cannot. Twice is fine */
 bool flow_watch(struct flow *f);
@@ -119,7 +127,7 @@ void flow_ask(struct flow *f, enum wire_source seen_in);
 /** flow_set_host() - copy @host; false when it is empty, too long for a question, or memory ran out */
 bool flow_set_host(struct flow *f, struct span host);
 
-/** flow_fill() - read once from the client into f->in, at most @most bytes */
+/** flow_fill() - read once from the client into f->in, at most @most bytes; no system call when nothing can be there */
 enum flow_read flow_fill(struct flow *f, size_t most);
 
 /** flow_say() - send to the client; what does not fit now waits in f->out. False when the client is gone */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Sockets are edge-triggered, so `client_more` and `server_more` remember that bytes may be waiting; a read that
- * finds nothing clears them. http_run() does what can be done until nothing moves.
+ * run() does what can be done until nothing moves; an event makes it run again.
  */
 #include "egress/worker/http.h"
 #include "base/own.h"
@@ -36,8 +35,7 @@ enum {
  */
 struct http {
 	bool is_fixed, is_busy;
-	bool client_more, server_more;
-	bool has_head, closes, server_keeps, is_reused, is_deaf, server_ended;
+	bool has_head, closes, server_keeps, is_reused, is_deaf;
 	bool to_head, wants_upgrade;
 	uint8_t minor;
 	uint8_t n_interim;
@@ -187,14 +185,13 @@ static enum step take_request(struct flow *f, const struct http_head *head)
 /* Between two exchanges a server has nothing to say: its end, or bytes that answer nothing, end it. */
 static void watch_idle_server(struct flow *f)
 {
-	struct http *h = f->http;
 	uint8_t byte;
 
-	if (!f->number || !h->server_more)
+	if (!f->number || !f->upstream_more)
 		return;
 	ssize_t n = recv(f->upstream.fd, &byte, sizeof(byte), MSG_DONTWAIT);
 	if (n < 0 && errno == EAGAIN)
-		h->server_more = false;
+		f->upstream_more = false;
 	else
 		flow_end_upstream(f, REASON_NONE, (struct span){0});
 }
@@ -220,13 +217,10 @@ static enum step next_request(struct flow *f)
 		flow_close(f);
 		return STEP_OVER;
 	}
-	if (!f->http->client_more)
-		return STEP_WAIT;
 	switch (f->has_ended ? READ_END : flow_fill(f, FLOW_FIRST_BYTES)) {
 	case READ_SOME:
 		return STEP_ON;
 	case READ_NONE:
-		f->http->client_more = false;
 		if (f->in.n == 0)
 			buf_drop(&f->in);
 		return STEP_WAIT;
@@ -255,8 +249,10 @@ static bool send_up(struct flow *f, const uint8_t *bytes, size_t n)
 			h->is_deaf = true;
 		put = put < 0 ? 0 : put;
 	}
-	return h->is_deaf || (size_t)put == n ||
-	       buf_put(&h->to_server, bytes + put, n - (size_t)put);
+	if (h->is_deaf || (size_t)put == n)
+		return true;
+	flow_wait_out(f, false);
+	return buf_put(&h->to_server, bytes + put, n - (size_t)put);
 }
 
 static void flush_up(struct flow *f)
@@ -266,8 +262,10 @@ static void flush_up(struct flow *f)
 	while (h->to_server.n && !h->is_deaf) {
 		ssize_t n =
 			send(f->upstream.fd, h->to_server.p, h->to_server.n, MSG_NOSIGNAL | MSG_DONTWAIT);
-		if (n < 0 && errno == EAGAIN)
+		if (n < 0 && errno == EAGAIN) {
+			flow_wait_out(f, false);
 			return;
+		}
 		if (n < 0 && errno != EINTR)
 			h->is_deaf = true;
 		buf_eat(&h->to_server, n > 0 ? (size_t)n : 0);
@@ -284,13 +282,10 @@ static enum step body_up(struct flow *f)
 	if (h->up.is_over || h->to_server.n || h->is_deaf)
 		return STEP_WAIT;
 	if (f->in.n == 0) {
-		if (!h->client_more)
-			return STEP_WAIT;
 		switch (f->has_ended ? READ_END : flow_fill(f, WORKER_SCRATCH_BYTES)) {
 		case READ_SOME:
 			break;
 		case READ_NONE:
-			h->client_more = false;
 			buf_drop(&f->in);
 			return STEP_WAIT;
 		case READ_FULL:
@@ -424,8 +419,7 @@ static enum step server_has_ended(struct flow *f)
 {
 	struct http *h = f->http;
 
-	h->server_more = false;
-	h->server_ended = true;
+	f->upstream_more = false;
 	h->server_keeps = false;
 	if (h->has_head && h->down.framing == HTTP_UNTIL_CLOSE) {
 		h->down.is_over = true;
@@ -443,15 +437,15 @@ static enum step read_down(struct flow *f)
 {
 	struct http *h = f->http;
 
-	if (f->out.n || !h->server_more)
+	if (f->out.n || !f->upstream_more)
 		return STEP_WAIT;
 	ssize_t n = recv(f->upstream.fd, worker_scratch, WORKER_SCRATCH_BYTES, MSG_DONTWAIT);
 	if (n < 0 && errno == EINTR)
 		return STEP_ON;
-	if (n < 0 && errno == EAGAIN) {
-		h->server_more = false;
+	if (n < 0 || (n < (ssize_t)WORKER_SCRATCH_BYTES && !f->relay.ways[RELAY_DOWN].is_ending))
+		f->upstream_more = false; /* the next byte is a new event */
+	if (n < 0 && errno == EAGAIN)
 		return STEP_WAIT;
-	}
 	if (n < 0)
 		return fail_server(f, REASON_NONE);
 	if (n == 0)
@@ -499,26 +493,16 @@ void http_start(struct flow *f)
 	if (!make(f))
 		return;
 	flow_enter(f, FLOW_HTTP);
-	f->http->client_more = true;
-	f->http->server_more = true;
-	f->http->server_ended = false;
 	f->http->is_reused = false;
 	run(f);
 }
 
 void http_ready(struct flow *f, bool is_client, uint32_t events)
 {
-	struct http *h = f->http;
-	bool reads = events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR);
-
 	if (is_client && events & (EPOLLHUP | EPOLLERR)) {
 		flow_close(f); /* nobody to answer any more */
 		return;
 	}
-	if (is_client)
-		h->client_more |= reads;
-	else
-		h->server_more |= reads;
 	run(f);
 }
 

@@ -226,6 +226,11 @@ void refuse_go_on(struct flow *f)
 		(void)flow_watch(f); /* closed, when it cannot be watched */
 		return;
 	}
+	/* Who waits for an answer, and was read to the end, has nothing unread that could become an RST. */
+	if ((f->front == FRONT_CONNECT || f->front == FRONT_SOCKS) && !f->client_more && !f->in.n) {
+		flow_close(f);
+		return;
+	}
 	if (!f->lingers) {
 		(void)shutdown(f->client.fd, SHUT_WR); /* the read below finds out if it is gone */
 		f->lingers = true;

@@ -40,13 +40,14 @@ void relay_drop(struct flow *f)
 		give_back(f, &f->relay.ways[i]);
 }
 
-static enum step failed(struct relay_way *way)
+static enum step failed(struct pump *p)
 {
 	if (errno == EINTR)
 		return STEP_ON;
 	if (errno != EAGAIN)
 		return STEP_DEAD;
-	way->is_blocked = true;
+	p->way->is_blocked = true;
+	flow_wait_out(p->f, p->to == p->f->client.fd);
 	return STEP_WAIT;
 }
 
@@ -54,7 +55,7 @@ static enum step send_held(struct pump *p)
 {
 	ssize_t n = send(p->to, p->held->p, p->held->n, MSG_NOSIGNAL | MSG_DONTWAIT);
 	if (n < 0)
-		return failed(p->way);
+		return failed(p);
 	if ((size_t)n == p->held->n)
 		buf_drop(p->held);
 	else
@@ -67,7 +68,7 @@ static enum step send_piped(struct pump *p)
 	ssize_t n = splice(p->way->pipe.out, NULL, p->to, NULL, p->way->n_piped,
 			   SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
 	if (n < 0)
-		return failed(p->way);
+		return failed(p);
 	p->way->n_piped -= (uint32_t)n;
 	return STEP_ON;
 }
@@ -126,10 +127,20 @@ static enum step read_and_copy(struct pump *p, size_t most)
 	return STEP_ON;
 }
 
+/* Once both ways have ended the flow is closed, which says it to both sides. */
+static bool is_last(const struct pump *p)
+{
+	const struct relay_way *ways = p->f->relay.ways;
+
+	return ways[p->way == &ways[RELAY_UP] ? RELAY_DOWN : RELAY_UP].is_shut;
+}
+
 static enum step pass_end(struct pump *p)
 {
-	if (!p->way->is_shut && shutdown(p->to, SHUT_WR) < 0 && errno != ENOTCONN)
+	if (!p->way->is_shut && !is_last(p) && shutdown(p->to, SHUT_WR) < 0 && errno != ENOTCONN)
 		return STEP_DEAD;
+	if (!p->way->is_shut && !is_last(p) && p->to == p->f->upstream.fd)
+		p->f->upstream_is_told = true;
 	p->way->is_shut = true;
 	return STEP_WAIT;
 }
@@ -190,9 +201,9 @@ static void run(struct flow *f, bool up, bool down)
 void relay_start(struct flow *f)
 {
 	flow_enter(f, FLOW_RELAY);
-	f->relay.ways[RELAY_UP].is_readable = !f->has_ended;
+	f->relay.ways[RELAY_UP].is_readable = f->client_more && !f->has_ended;
 	f->relay.ways[RELAY_UP].has_ended = f->has_ended;
-	f->relay.ways[RELAY_DOWN].is_readable = true;
+	f->relay.ways[RELAY_DOWN].is_readable = f->upstream_more;
 	mem_drop(&f->host);
 	run(f, true, true);
 }

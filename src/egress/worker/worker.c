@@ -14,8 +14,6 @@
 #include <sys/socket.h>
 
 enum {
-	MESSAGES_A_TURN = 64,
-	ACCEPTS_A_TURN = 16,
 	KEEPALIVE_S = 120,
 	KEEPALIVE_STEP_S = 30,
 	DEFER_S = 30,
@@ -73,7 +71,7 @@ static void pause_accept(struct worker *w)
 		worker_over(w, "out of memory for a timer", false);
 }
 
-static bool accept_one(struct listener *l)
+static void accept_one(struct listener *l)
 {
 	struct sockaddr_storage peer = {0};
 	socklen_t n = sizeof(peer);
@@ -81,40 +79,36 @@ static bool accept_one(struct listener *l)
 
 	if (fd >= 0) {
 		flow_new(l->w, fd, l->kind, &peer);
-		return true;
+		return;
 	}
 	switch (errno) {
-	case EAGAIN:
-		return false;
 	case EMFILE:
 	case ENFILE:
 	case ENOBUFS:
 	case ENOMEM:
 		pause_accept(l->w);
-		return false;
+		break;
 	case EBADF:
 	case EINVAL:
 	case ENOTSOCK:
 	case EOPNOTSUPP:
 		worker_over(l->w, "a listener failed", false);
-		return false;
+		break;
 	default:
-		return true; /* that one connection failed (accept(2)) */
+		break; /* nobody there after all, or that one connection failed (accept(2)) */
 	}
 }
 
+/* One a turn: listeners are level-triggered, and asking whether there is another costs as much as the next turn. */
 static void listener_ready(struct loop_source *source, uint32_t events)
 {
 	struct listener *l = container_of(source, struct listener, source);
 
 	(void)events;
-	if (l->kind == LISTEN_DNS_UDP) {
+	if (l->kind == LISTEN_DNS_UDP)
 		front_dns_udp(l);
-		return;
-	}
-	for (int i = 0; i < ACCEPTS_A_TURN && l->w->is_accepting; i++)
-		if (!accept_one(l))
-			return;
+	else
+		accept_one(l);
 }
 
 /* What accepted sockets inherit. None of it matters to who may reach what, so a kernel may refuse. */
@@ -208,28 +202,27 @@ static void take_from_broker(struct worker *w, struct chan_message *m)
 	check_ready(w);
 }
 
+/* One message a turn, as with listeners. */
 static void broker_ready(struct loop_source *source, uint32_t events)
 {
 	struct worker *w = container_of(source, struct worker, broker_source);
+	struct chan_message m;
+	const char *why = "";
 
 	if (events & EPOLLOUT)
 		asks_flush(w);
-	for (int i = 0; i < MESSAGES_A_TURN && !w->why_over; i++) {
-		struct chan_message m;
-		const char *why = "";
-		switch (chan_recv(&w->asks.chan, MSG_DONTWAIT, &m, &why)) {
-		case CHAN_MESSAGE:
-			take_from_broker(w, &m);
-			break;
-		case CHAN_EMPTY:
-			return;
-		case CHAN_ENDED:
-			worker_over(w, "", false);
-			return;
-		case CHAN_BREACH:
-			worker_over(w, why, true);
-			return;
-		}
+	switch (chan_recv(&w->asks.chan, MSG_DONTWAIT, &m, &why)) {
+	case CHAN_MESSAGE:
+		take_from_broker(w, &m);
+		break;
+	case CHAN_EMPTY:
+		break;
+	case CHAN_ENDED:
+		worker_over(w, "", false);
+		break;
+	case CHAN_BREACH:
+		worker_over(w, why, true);
+		break;
 	}
 }
 
