@@ -69,7 +69,9 @@ static void put_files(const struct launch *l, struct buf *out)
 	}
 	for (size_t i = 0; i < r->n_mounts; i++) {
 		struct stat st;
-		if (r->mounts[i].is_optional && stat(r->mounts[i].path, &st) < 0)
+		/* a missing one that is writable is made, or would be (--dry-run) */
+		if (r->mounts[i].is_optional && !r->mounts[i].is_writable &&
+		    stat(r->mounts[i].path, &st) < 0)
 			continue;
 		(void)buf_putf(out, "%s ", r->mounts[i].is_writable ? "rw" : "ro");
 		term_put_path(out, r->mounts[i].path, r->home);

@@ -98,3 +98,22 @@ setup() {
 	has "$err" '\x1b[31m'
 	has "$err" '\u{202e}'
 }
+
+@test "the man page knows every option that help knows, and help every long option of the page" {
+	local page=$BATS_TEST_DIRNAME/../../man/drydock.1
+	local known="" option
+	for name in run doctor check log version; do
+		expect 0 drydock help "$name"
+		known+=" $(printf '%s\n' "$out" | grep -o -- ' --[a-z][a-z-]*' | sort -u | tr '\n' ' ')"
+	done
+	for option in $known; do
+		grep -q -- "Fl -${option#--}\b" "$page" || {
+			echo "not in the man page: $option" >&2
+			return 1
+		}
+	done
+	for option in $(grep -o 'Fl -[a-z][a-z-]*' "$page" | sed 's/Fl -/--/' | sort -u); do
+		case $option in --help | --version | --color | --resolver | --hosts) continue ;; esac
+		has "$known " " $option "
+	done
+}
