@@ -63,11 +63,16 @@ _Noreturn static void give_up(const struct launch *l, const struct err *err, int
 	_exit(125);
 }
 
-/* The listeners go out, READY comes back; after that no copy of them stays in the jail. */
+static struct chan egress_chan(const struct launch *l)
+{
+	return (struct chan){.fd = l->egress_fd, .peer = FROM_WORKER, .state = IN_START,
+			     .first = WIRE_LISTENERS, .last = WIRE_READY};
+}
+
+/* The listeners go out; no copy of them stays in the jail. */
 static int hand_out_listeners(const struct launch *l, struct err *err)
 {
-	struct chan ch = {.fd = l->egress_fd, .peer = FROM_WORKER, .state = IN_START,
-			  .first = WIRE_LISTENERS, .last = WIRE_READY};
+	struct chan ch = egress_chan(l);
 	struct wire_listeners names;
 	int fds[WIRE_MAX_LISTENERS];
 
@@ -77,16 +82,23 @@ static int hand_out_listeners(const struct launch *l, struct err *err)
 	rc = chan_send(&ch, WIRE_LISTENERS, &names, fds, names.n, 0);
 	for (int i = 0; i < names.n; i++)
 		(void)close(fds[i]); /* the egress holds them now */
-	if (rc < 0)
-		return err_set(err, -rc, "handing the listening sockets to the egress");
+	return rc < 0 ? err_set(err, -rc, "handing the listening sockets to the egress") : 0;
+}
+
+/* Last before the agent starts, so that the egress gets ready while the root is built. */
+static int wait_until_ready(const struct launch *l, struct err *err)
+{
+	struct chan ch = egress_chan(l);
 	struct chan_message answer;
 	const char *why = "it ended";
+
+	if (l->settings->net == JAIL_NET_NONE)
+		return 0;
 	enum chan_result got = chan_recv(&ch, 0, &answer, &why);
-	if (got != CHAN_MESSAGE || answer.number != WIRE_READY) {
-		err_set(err, 0, "the egress proxy did not become ready: %s", why);
-		return err_fix(err, "its own message stands above");
-	}
-	return 0;
+	if (got == CHAN_MESSAGE && answer.number == WIRE_READY)
+		return 0;
+	err_set(err, 0, "the egress proxy did not become ready: %s", why);
+	return err_fix(err, "its own message stands above");
 }
 
 static int set_up_network(const struct launch *l, struct err *err)
@@ -146,7 +158,9 @@ static int build(const struct launch *l, struct err *err)
 		rc = mounts_build(l->plan, l->trees, err);
 	if (rc == 0 && sethostname(s->session_id, strlen(s->session_id)) < 0)
 		rc = err_set(err, errno, "naming the jail '%s'", s->session_id);
-	return rc < 0 ? rc : cgroup_rlimits(s, &l->cgroup, err);
+	if (rc == 0)
+		rc = cgroup_rlimits(s, &l->cgroup, err);
+	return rc < 0 ? rc : wait_until_ready(l, err);
 }
 
 _Noreturn static void run_init(const struct launch *l)

@@ -102,7 +102,7 @@ inside() { # KIND DIR SCRIPT
 	fi
 	for _ in $(seq 200); do
 		[ -e "$dir/ready" ] && break
-		kill -0 ${servers%% *}
+		kill -0 "${servers%% *}"
 		sleep 0.02
 	done
 	[ -e "$dir/ready" ]
