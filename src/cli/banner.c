@@ -31,17 +31,29 @@ static void put_egress(const struct launch *l, const struct launch_flags *flags,
 		put_text(out, l->config.sources[i].name);
 		(void)buf_putf(out, "(%zu)", l->config.sources[i].n_allows);
 	}
-	(void)buf_putf(out, "\n  denied   everything else; private and metadata addresses and IP literals "
-			    "unless a rule opens them\n");
+	(void)buf_putf(
+		out, "\n  denied   everything else; private and metadata addresses and IP literals "
+		     "unless a rule opens them\n");
 }
 
 /* Places in a home that people ask about first; none of them is shown inside. */
 static void put_hidden(const struct place *place, struct buf *out)
 {
-	static const char *const secrets[] = {".ssh",	 ".aws",	".config/gh",	  ".gnupg",
-					      ".netrc",	 ".docker",	".kube",	  ".azure",
-					      ".npmrc",	 ".pypirc",	".git-credentials", ".mozilla",
-					      ".config/gcloud", ".password-store", ".config/google-chrome"};
+	static const char *const secrets[] = {".ssh",
+					      ".aws",
+					      ".config/gh",
+					      ".gnupg",
+					      ".netrc",
+					      ".docker",
+					      ".kube",
+					      ".azure",
+					      ".npmrc",
+					      ".pypirc",
+					      ".git-credentials",
+					      ".mozilla",
+					      ".config/gcloud",
+					      ".password-store",
+					      ".config/google-chrome"};
 	size_t n = 0;
 	for (size_t i = 0; i < sizeof(secrets) / sizeof(secrets[0]); i++) {
 		char path[PATH_MAX + 64];
@@ -124,9 +136,11 @@ void banner_print(const struct launch *l, const struct launch_flags *flags, cons
 	(void)buf_putf(out, "drydock: %ssession %s%s   contain / native\n",
 		       term_start(STDERR_FILENO, TERM_BOLD), session_id, term_stop(STDERR_FILENO));
 	if (l->request.as_root)
-		(void)buf_putf(out, "  %sWARNING  --as-root: the command runs as root of this machine's files: "
-				    "what it can see, it can read and own%s\n",
-			       term_start(STDERR_FILENO, TERM_RED), term_stop(STDERR_FILENO));
+		(void)buf_putf(
+			out,
+			"  %sWARNING  --as-root: the command runs as root of this machine's files: "
+			"what it can see, it can read and own%s\n",
+			term_start(STDERR_FILENO, TERM_RED), term_stop(STDERR_FILENO));
 	put_egress(l, flags, out);
 	put_files(l, out);
 	put_kept(l, out);

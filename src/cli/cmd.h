@@ -4,8 +4,8 @@
 #include "base/buf.h"
 
 /*
- * X(name, group, what it does). Help, suggestions and dispatch follow from the rows. Each command is
- * `int cmd_NAME(char **argv)`: argv holds the words after the name; the result is the exit code.
+ * X(name, group, what it does). Help, suggestions and dispatch follow from the rows. Each command
+ * is `int cmd_NAME(char **argv)`: argv holds the words after the name; the result is the exit code.
  */
 #define COMMANDS(X)                                                                                \
 	X(run, "Start here", "run a command in a contained session")                               \
@@ -33,5 +33,6 @@ int cmd_probe(char **argv);
 /** cmd_names() - all names, NULL-terminated */
 const char *const *cmd_names(void);
 
-/** cmd_print_help() - the help of command @name, or of the program for NULL; false when there is no such command */
+/** cmd_print_help() - the help of command @name, or of the program for NULL; false when there is no
+ * such command */
 bool cmd_print_help(const char *name, struct buf *out);

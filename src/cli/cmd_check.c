@@ -18,29 +18,31 @@ struct check_flags {
 	bool is_json, is_help;
 };
 
-#define CHECK_OPTIONS(f)                                                                           \
-	{                                                                                          \
-		{0, "for", "COMMAND", "with the preset that `run COMMAND` would choose",           \
-		 OPTION_TEXT, &(f)->command},                                                      \
-		{'a', "allow", "RULE", "as for run", OPTION_LIST, &(f)->run.allow},                \
-		{0, "deny", "RULE", "as for run", OPTION_LIST, &(f)->run.deny},                    \
-		{'p', "preset", "NAME", "as for run", OPTION_LIST, &(f)->run.presets},             \
-		{0, "allow-file", "FILE", "as for run", OPTION_LIST, &(f)->run.allow_files},       \
-		{0, "no-project", NULL, "as for run", OPTION_FLAG, &(f)->run.no_project},          \
-		{'C', "chdir", "DIR", "as for run", OPTION_TEXT, &(f)->run.chdir},                 \
-		{0, "json", NULL, "one JSON document", OPTION_FLAG, &(f)->is_json},                \
-		{'h', "help", NULL, "this text", OPTION_FLAG, &(f)->is_help}, {0},                 \
-	}
+/* clang-format off */
+#define AT(member) offsetof(struct check_flags, member)
+static const struct option check_options[] = {
+	{0, "for", "COMMAND", "with the preset that `run COMMAND` would choose", OPTION_TEXT, AT(command)},
+	{'a', "allow", "RULE", "as for run", OPTION_LIST, AT(run.allow)},
+	{0, "deny", "RULE", "as for run", OPTION_LIST, AT(run.deny)},
+	{'p', "preset", "NAME", "as for run", OPTION_LIST, AT(run.presets)},
+	{0, "allow-file", "FILE", "as for run", OPTION_LIST, AT(run.allow_files)},
+	{0, "no-project", NULL, "as for run", OPTION_FLAG, AT(run.no_project)},
+	{'C', "chdir", "DIR", "as for run", OPTION_TEXT, AT(run.chdir)},
+	{0, "json", NULL, "one JSON document", OPTION_FLAG, AT(is_json)},
+	{'h', "help", NULL, "this text", OPTION_FLAG, AT(is_help)},
+	{0},
+};
+/* clang-format on */
 
 void cmd_check_help(struct buf *out)
 {
-	struct check_flags none;
-	const struct option table[] = CHECK_OPTIONS(&none);
-	(void)buf_putf(out, "Usage: drydock check [OPTIONS] HOST[:PORT]\n\n"
-			    "Says whether the rules allow a destination, and which rule decides. Sends "
-			    "nothing, and so does\nnot know whether the name resolves to a public address. "
-			    "PORT is 443 unless given.\n\n"); /* constants: they fit */
-	options_print(table, out);
+	(void)buf_putf(
+		out,
+		"Usage: drydock check [OPTIONS] HOST[:PORT]\n\n"
+		"Says whether the rules allow a destination, and which rule decides. Sends "
+		"nothing, and so does\nnot know whether the name resolves to a public address. "
+		"PORT is 443 unless given.\n\n"); /* constants: they fit */
+	options_print(check_options, out);
 	(void)buf_putf(out, "\nExit code: 0 allowed, 3 denied.\n");
 }
 
@@ -86,14 +88,17 @@ static int read_target(const char *text, struct target *out, struct err *err)
 	if (close) {
 		host = span_make(text + 1, (size_t)(close - text) - 1);
 		out->is_addr = true;
-		return addr_parse(host, &out->addr) ? 0 : err_set(err, 0, "'%s' is no address", text);
+		return addr_parse(host, &out->addr) ? 0
+						    : err_set(err, 0, "'%s' is no address", text);
 	}
 	switch (name_parse(host, &out->name)) {
 	case NAME_IS_HOST:
 		return 0;
 	case NAME_IS_ADDRESS:
 		out->is_addr = true;
-		return addr_parse_any(host, &out->addr) ? 0 : err_set(err, 0, "'%s' is no address", text);
+		return addr_parse_any(host, &out->addr)
+			       ? 0
+			       : err_set(err, 0, "'%s' is no address", text);
 	case NAME_IS_BAD:
 		break;
 	}
@@ -147,9 +152,10 @@ static void print_verdict(const struct target *t, const struct verdict *v, bool 
 		return;
 	}
 	bool is_v6 = t->is_addr && t->addr.is_v6;
-	(void)buf_putf(out, "%s%s%s  %s%s%s:%u", term_start(STDOUT_FILENO, is_allowed ? TERM_GREEN : TERM_RED),
-		       is_allowed ? "allowed" : "DENIED", term_stop(STDOUT_FILENO), is_v6 ? "[" : "", host,
-		       is_v6 ? "]" : "", t->port);
+	(void)buf_putf(out, "%s%s%s  %s%s%s:%u",
+		       term_start(STDOUT_FILENO, is_allowed ? TERM_GREEN : TERM_RED),
+		       is_allowed ? "allowed" : "DENIED", term_stop(STDOUT_FILENO),
+		       is_v6 ? "[" : "", host, is_v6 ? "]" : "", t->port);
 	if (!is_allowed)
 		(void)buf_putf(out, "  %s", verdict_word(v->kind));
 	if (v->origin.file) {
@@ -201,13 +207,12 @@ int cmd_check(char **argv)
 	char **rest;
 
 	flags = (struct check_flags){.run = {.status_fd = -1}};
-	const struct option table[] = CHECK_OPTIONS(&flags);
-	if (options_parse(table, argv, &rest, &err) < 0)
+	if (options_parse(check_options, &flags, argv, &rest, &err) < 0)
 		return term_usage("check", &err);
 	if (flags.is_help)
 		return cmd_help((char *[]){(char[]){"check"}, NULL});
 	const char *host = *rest;
-	if (host && options_parse(table, rest + 1, &rest, &err) < 0)
+	if (host && options_parse(check_options, &flags, rest + 1, &rest, &err) < 0)
 		return term_usage("check", &err);
 	if (!host || *rest) {
 		err_set(&err, 0, "check takes one HOST[:PORT]");

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cli/cmd_doctor.c - drydock doctor: builds a real jail, attacks it from inside, and says what held */
+/* cli/cmd_doctor.c - drydock doctor: builds a real jail, attacks it from inside, and says what held
+ */
 #include "base/fs.h"
 #include "base/json.h"
 #include "base/own.h"
@@ -22,7 +23,13 @@
 
 extern char **environ;
 
-enum { ROWS_MAX = 64, OUTPUT_MAX_BYTES = 64 << 10, TEXT_BYTES = 512, NAME_COLUMN = 22, DETAIL_COLUMN = 50 };
+enum {
+	ROWS_MAX = 64,
+	OUTPUT_MAX_BYTES = 64 << 10,
+	TEXT_BYTES = 512,
+	NAME_COLUMN = 22,
+	DETAIL_COLUMN = 50
+};
 
 enum mark { MARK_OK, MARK_WARN, MARK_FAIL };
 
@@ -42,7 +49,8 @@ struct doctor {
 
 static const char *mark_word(enum mark mark)
 {
-	static const char *const words[] = {[MARK_OK] = "ok", [MARK_WARN] = "WARN", [MARK_FAIL] = "FAIL"};
+	static const char *const words[] = {
+		[MARK_OK] = "ok", [MARK_WARN] = "WARN", [MARK_FAIL] = "FAIL"};
 	return words[mark];
 }
 
@@ -107,9 +115,10 @@ static int try_session(struct trial *t, struct err *err)
 	AUTO(fd) int program = open("/proc/self/exe", O_PATH | O_CLOEXEC);
 	if (null < 0 || program < 0)
 		return err_set(err, errno, "starting the trial session");
-	char *argv[] = {"drydock", "--color", "never", "run", "--bare", "-q", "--no-project", "--name", "doctor",
-			      "--status-fd", "3", "--timeout", "60s", "--mount", mount,
-			      "--", exe, "__probe", NULL};
+	char *argv[] = {
+		"drydock", "--color", "never",	     "run",	"--bare",    "-q",  "--no-project",
+		"--name",  "doctor",  "--status-fd", "3",	"--timeout", "60s", "--mount",
+		mount,	   "--",      exe,	     "__probe", NULL};
 	const int fds[] = {null, ends[0][1], ends[1][1], ends[2][1]};
 	const struct proc_spec spec = {
 		.exe_fd = program,
@@ -168,12 +177,12 @@ static const char *layer_name(const char *word)
 	static const struct {
 		const char *word, *name;
 	} names[] = {
-		{"userns", "user namespace"},	   {"netns", "network namespace"},
-		{"nft", "nftables (TPROXY)"},	   {"mntns", "mount namespace"},
-		{"pidns", "process namespace"},	   {"ipcns", "IPC namespace"},
+		{"userns", "user namespace"},	  {"netns", "network namespace"},
+		{"nft", "nftables (TPROXY)"},	  {"mntns", "mount namespace"},
+		{"pidns", "process namespace"},	  {"ipcns", "IPC namespace"},
 		{"utsns", "host name namespace"}, {"no_new_privs", "no_new_privs"},
-		{"caps", "capabilities"},	   {"seccomp", "seccomp filter"},
-		{"landlock", "Landlock"},	   {"cgroup", "limits (cgroup)"},
+		{"caps", "capabilities"},	  {"seccomp", "seccomp filter"},
+		{"landlock", "Landlock"},	  {"cgroup", "limits (cgroup)"},
 	};
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (!strcmp(names[i].word, word))
@@ -189,7 +198,8 @@ static void add_layers(struct doctor *d, struct span layers)
 		char text[64];
 		struct span detail = {.p = word.p, .n = word.n};
 		/* a reason in brackets belongs to its word */
-		while (layers.n && memchr(detail.p, '(', detail.n) && !memchr(detail.p, ')', detail.n)) {
+		while (layers.n && memchr(detail.p, '(', detail.n) &&
+		       !memchr(detail.p, ')', detail.n)) {
 			struct span more = take_until(&layers, ' ');
 			detail.n = (size_t)(more.p + more.n - detail.p);
 		}
@@ -202,10 +212,12 @@ static void add_layers(struct doctor *d, struct span layers)
 		size_t n = strcspn((const char *)word.p, ":( ");
 		if (n > word.n)
 			n = word.n;
-		bool is_off = memmem(detail.p, detail.n, ":off", 4) || memmem(detail.p, detail.n, "(off", 4);
+		bool is_off = memmem(detail.p, detail.n, ":off", 4) ||
+			      memmem(detail.p, detail.n, "(off", 4);
 		(void)snprintf(text, sizeof(text), "%.*s", (int)n, (const char *)word.p);
 		if (n)
-			(void)add(d, "JAIL (native)", layer_name(text), is_off ? MARK_WARN : MARK_OK,
+			(void)add(d, "JAIL (native)", layer_name(text),
+				  is_off ? MARK_WARN : MARK_OK,
 				  detail.n == n ? span_of("in force") : detail);
 	}
 }
@@ -227,7 +239,8 @@ static struct span find_layers(const struct buf *status)
 static void add_failure(struct doctor *d, const struct trial *t)
 {
 	struct span text = buf_span(&t->err);
-	struct row *row = add(d, "JAIL (native)", "session", MARK_FAIL, span_of("it could not be built"));
+	struct row *row =
+		add(d, "JAIL (native)", "session", MARK_FAIL, span_of("it could not be built"));
 	while (text.n) {
 		struct span line = span_trim(take_until(&text, '\n'));
 		bool is_fix = line.n > 4 && !memcmp(line.p, "fix:", 4);
@@ -279,7 +292,8 @@ static void examine_dns(struct doctor *d)
 		(void)add(d, section, "upstream DNS", MARK_OK, span_trim(line));
 		return;
 	}
-	(void)add(d, section, "upstream DNS", MARK_WARN, span_of("/etc/resolv.conf names no server"));
+	(void)add(d, section, "upstream DNS", MARK_WARN,
+		  span_of("/etc/resolv.conf names no server"));
 }
 
 static void examine_policy(struct doctor *d)
@@ -302,7 +316,8 @@ static void examine_policy(struct doctor *d)
 		(void)add(d, "EGRESS", "presets", presets ? MARK_OK : MARK_WARN,
 			  span_of(launch.place.vendor_presets));
 		for (size_t i = 0; i < launch.config.notices.n; i++)
-			(void)add(d, "EGRESS", "note", MARK_WARN, span_of(launch.config.notices.items[i]));
+			(void)add(d, "EGRESS", "note", MARK_WARN,
+				  span_of(launch.config.notices.items[i]));
 	}
 	launch_drop(&launch, false);
 }
@@ -339,7 +354,8 @@ static void print_table(const struct doctor *d, struct buf *out)
 	os_name(os, sizeof(os));
 	if (uname(&u) < 0)
 		u = (struct utsname){0};
-	(void)buf_putf(out, "drydock %s on %s, kernel %s, %s\n", DRYDOCK_VERSION, os, u.release, u.machine);
+	(void)buf_putf(out, "drydock %s on %s, kernel %s, %s\n", DRYDOCK_VERSION, os, u.release,
+		       u.machine);
 	const char *section = "";
 	static const enum term_colour colours[] = {
 		[MARK_OK] = TERM_GREEN, [MARK_WARN] = TERM_YELLOW, [MARK_FAIL] = TERM_RED};
@@ -355,8 +371,8 @@ static void print_table(const struct doctor *d, struct buf *out)
 			(void)buf_putf(out, "  %*s fix: %s\n", NAME_COLUMN, "", row->fix);
 	}
 	size_t fails = count(d, MARK_FAIL), warns = count(d, MARK_WARN);
-	(void)buf_putf(out, "\n%zu problem%s, %zu warning%s.\n", fails, fails == 1 ? "" : "s", warns,
-		       warns == 1 ? "" : "s");
+	(void)buf_putf(out, "\n%zu problem%s, %zu warning%s.\n", fails, fails == 1 ? "" : "s",
+		       warns, warns == 1 ? "" : "s");
 }
 
 static void print_json(const struct doctor *d, struct buf *out)
@@ -382,19 +398,21 @@ static void print_json(const struct doctor *d, struct buf *out)
 	(void)buf_put(out, "\n", 1);
 }
 
-#define DOCTOR_OPTIONS(d)                                                                          \
-	{                                                                                          \
-		{0, "json", NULL, "one JSON document", OPTION_FLAG, &(d)->is_json},                \
-		{'h', "help", NULL, "this text", OPTION_FLAG, &(d)->is_help}, {0},                 \
-	}
+/* clang-format off */
+#define AT(member) offsetof(struct doctor, member)
+static const struct option doctor_options[] = {
+	{0, "json", NULL, "one JSON document", OPTION_FLAG, AT(is_json)},
+	{'h', "help", NULL, "this text", OPTION_FLAG, AT(is_help)},
+	{0},
+};
+/* clang-format on */
 
 void cmd_doctor_help(struct buf *out)
 {
-	struct doctor none;
-	const struct option table[] = DOCTOR_OPTIONS(&none);
-	(void)buf_putf(out, "Usage: drydock doctor [--json]\n\n"
-			    "Builds a real session, attacks it from inside, and says what held.\n\n");
-	options_print(table, out); /* constants: they fit */
+	(void)buf_putf(out,
+		       "Usage: drydock doctor [--json]\n\n"
+		       "Builds a real session, attacks it from inside, and says what held.\n\n");
+	options_print(doctor_options, out); /* constants: they fit */
 	(void)buf_putf(out, "\nExit code: 0, or 5 when this machine cannot contain.\n");
 }
 
@@ -405,8 +423,7 @@ int cmd_doctor(char **argv)
 	char **rest;
 
 	doctor = (struct doctor){0};
-	const struct option table[] = DOCTOR_OPTIONS(&doctor);
-	if (options_parse(table, argv, &rest, &err) < 0)
+	if (options_parse(doctor_options, &doctor, argv, &rest, &err) < 0)
 		return term_usage("doctor", &err);
 	if (*rest) {
 		err_set(&err, 0, "doctor takes no argument, not '%s'", *rest);

@@ -31,8 +31,9 @@ const char *const *cmd_names(void)
 static void print_program(struct buf *out)
 {
 	/* all constants: they fit */
-	(void)buf_putf(out, "drydock - run an AI agent (or any command) in a jail whose only way out is "
-			    "an allowlist\n\nUsage: drydock COMMAND [OPTIONS]\n");
+	(void)buf_putf(out,
+		       "drydock - run an AI agent (or any command) in a jail whose only way out is "
+		       "an allowlist\n\nUsage: drydock COMMAND [OPTIONS]\n");
 	const char *group = "";
 	for (const struct page *p = pages; p->name; p++) {
 		if (strcmp(group, p->group) != 0)
@@ -43,8 +44,10 @@ static void print_program(struct buf *out)
 	(void)buf_putf(
 		out,
 		"\nOptions: -h/--help, -V/--version, --color auto|always|never\n\n"
-		"Nothing is reachable unless a rule allows it. Private, loopback and metadata addresses,\n"
-		"IP literals and names that resolve to them are refused unless a rule opens them by name.\n"
+		"Nothing is reachable unless a rule allows it. Private, loopback and metadata "
+		"addresses,\n"
+		"IP literals and names that resolve to them are refused unless a rule opens them "
+		"by name.\n"
 		"Exit codes of `run`: the command's own; 125 = drydock failed and nothing ran.\n"
 		"See `drydock help COMMAND`, `man drydock`, `man 5 drydock-policy`.\n");
 }
@@ -79,7 +82,8 @@ int cmd_help(char **argv)
 	}
 	if (!cmd_print_help(argv[0], &out)) {
 		const char *near = options_suggest(argv[0], cmd_names());
-		err_set(&err, 0, near ? "unknown command '%s' - did you mean '%s'?" : "unknown command '%s'",
+		err_set(&err, 0,
+			near ? "unknown command '%s' - did you mean '%s'?" : "unknown command '%s'",
 			argv[0], near);
 		return term_usage(NULL, &err);
 	}

@@ -12,30 +12,36 @@
 #include <errno.h>
 #include <inttypes.h>
 
-enum { LINE_MAX_BYTES = RECORD_LINE_MAX_BYTES + 4096, NAME_CHARS = 80, TIME_BYTES = 8, COLUMN = 40 };
+enum {
+	LINE_MAX_BYTES = RECORD_LINE_MAX_BYTES + 4096,
+	NAME_CHARS = 80,
+	TIME_BYTES = 8,
+	COLUMN = 40
+};
 
 struct log_flags {
 	bool is_json, only_denied, is_help;
 	uint32_t limit;
 };
 
-#define LOG_OPTIONS(f)                                                                             \
-	{                                                                                          \
-		{0, "denied", NULL, "refusals only", OPTION_FLAG, &(f)->only_denied},              \
-		{0, "limit", "N", "the last N only", OPTION_COUNT, &(f)->limit},                   \
-		{0, "json", NULL, "the records as they are, one JSON object a line", OPTION_FLAG,  \
-		 &(f)->is_json},                                                                   \
-		{'h', "help", NULL, "this text", OPTION_FLAG, &(f)->is_help}, {0},                 \
-	}
+/* clang-format off */
+#define AT(member) offsetof(struct log_flags, member)
+static const struct option log_options[] = {
+	{0, "denied", NULL, "refusals only", OPTION_FLAG, AT(only_denied)},
+	{0, "limit", "N", "the last N only", OPTION_COUNT, AT(limit)},
+	{0, "json", NULL, "the records as they are, one JSON object a line", OPTION_FLAG, AT(is_json)},
+	{'h', "help", NULL, "this text", OPTION_FLAG, AT(is_help)},
+	{0},
+};
+/* clang-format on */
 
 void cmd_log_help(struct buf *out)
 {
-	struct log_flags none;
-	const struct option table[] = LOG_OPTIONS(&none);
-	(void)buf_putf(out, "Usage: drydock log [OPTIONS] [SESSION]\n\n"
-			    "One line per decision. SESSION is an id or its beginning; without it, the "
-			    "newest.\n\n"); /* constants: they fit */
-	options_print(table, out);
+	(void)buf_putf(out,
+		       "Usage: drydock log [OPTIONS] [SESSION]\n\n"
+		       "One line per decision. SESSION is an id or its beginning; without it, the "
+		       "newest.\n\n"); /* constants: they fit */
+	options_print(log_options, out);
 }
 
 /* "2026-11-23T16:51:36.042Z" is shown as "16:51:36". */
@@ -51,11 +57,12 @@ static void put_time(struct buf *out, const char *time)
 static void put_bytes(struct buf *out, const struct record *r)
 {
 	if (r->has_counts)
-		(void)buf_putf(out, "  up %" PRIu64 " down %" PRIu64 " in %" PRIu64 " ms", r->up_bytes,
-			       r->down_bytes, r->ms);
+		(void)buf_putf(out, "  up %" PRIu64 " down %" PRIu64 " in %" PRIu64 " ms",
+			       r->up_bytes, r->down_bytes, r->ms);
 }
 
-/* Unchecked puts: a line fits, since every part of it is capped; is_cut is looked at by the writer. */
+/* Unchecked puts: a line fits, since every part of it is capped; is_cut is looked at by the writer.
+ */
 static void print_record(const struct record *r, bool is_json, struct buf *out)
 {
 	if (is_json) {
@@ -132,7 +139,8 @@ static int print_all(FILE *in, const struct log_flags *flags)
 	}
 	if (reader.n_bad) {
 		char text[96];
-		(void)snprintf(text, sizeof(text), "%" PRIu64 " lines of the log are damaged and were skipped",
+		(void)snprintf(text, sizeof(text),
+			       "%" PRIu64 " lines of the log are damaged and were skipped",
 			       reader.n_bad);
 		term_notice(text);
 		code = EXIT_FAILED;
@@ -175,14 +183,13 @@ int cmd_log(char **argv)
 {
 	struct log_flags flags = {0};
 	struct err err = {0};
-	const struct option table[] = LOG_OPTIONS(&flags);
 	char **rest;
 
-	if (options_parse(table, argv, &rest, &err) < 0)
+	if (options_parse(log_options, &flags, argv, &rest, &err) < 0)
 		return term_usage("log", &err);
 	const char *wanted = *rest;
 	/* options may stand behind the session, too */
-	if (wanted && options_parse(table, rest + 1, &rest, &err) < 0)
+	if (wanted && options_parse(log_options, &flags, rest + 1, &rest, &err) < 0)
 		return term_usage("log", &err);
 	if (wanted && *rest) {
 		err_set(&err, 0, "log takes one session, not '%s' too", *rest);

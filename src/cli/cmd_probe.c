@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cli/cmd_probe.c - drydock __probe: tries to get out of the jail it runs in, and says how far it came */
+/* cli/cmd_probe.c - drydock __probe: tries to get out of the jail it runs in, and says how far it
+ * came */
 /*
- * One line per attempt on stdout: NAME tab DETAIL tab "ok" or "FAIL" ("ok": the attempt was refused).
- * Run by `doctor` inside a session without a project and without rules.
+ * One line per attempt on stdout: NAME tab DETAIL tab "ok" or "FAIL" ("ok": the attempt was
+ * refused). Run by `doctor` inside a session without a project and without rules.
  */
 #include "base/fs.h"
 #include "base/own.h"
@@ -34,7 +35,8 @@ static void report(const char *name, bool is_ok, const char *detail)
 {
 	char line[256];
 	int n = snprintf(line, sizeof(line), "%s\t%s\t%s\n", name, detail, is_ok ? "ok" : "FAIL");
-	(void)fs_write_all(STDOUT_FILENO, line, (size_t)n); /* without a reader there is nobody to tell */
+	(void)fs_write_all(STDOUT_FILENO, line,
+			   (size_t)n); /* without a reader there is nobody to tell */
 }
 
 /* An attempt that must fail: reports the errno it failed with. */
@@ -61,10 +63,12 @@ static void probe_rights(void)
 	}
 	const char *text = (const char *)status.p;
 	const char *none = "0000000000000000";
-	report("capabilities", status_has(text, "CapEff:", none) && status_has(text, "CapPrm:", none) &&
-				       status_has(text, "CapBnd:", none) &&
-				       status_has(text, "CapAmb:", none), "effective, permitted, bounding, ambient: none");
-	report("no_new_privs", status_has(text, "NoNewPrivs:", "1"), "setuid programs gain nothing");
+	report("capabilities",
+	       status_has(text, "CapEff:", none) && status_has(text, "CapPrm:", none) &&
+		       status_has(text, "CapBnd:", none) && status_has(text, "CapAmb:", none),
+	       "effective, permitted, bounding, ambient: none");
+	report("no_new_privs", status_has(text, "NoNewPrivs:", "1"),
+	       "setuid programs gain nothing");
 	report("seccomp filter", status_has(text, "Seccomp:", "2"), "in force");
 }
 
@@ -114,7 +118,8 @@ static void probe_kernel(void)
 {
 	report_refused("new user namespace", unshare(CLONE_NEWUSER) == 0);
 	report_refused("io_uring", syscall(SYS_io_uring_setup, 1, NULL) >= 0 || errno == EFAULT);
-	report_refused("bpf", syscall(SYS_bpf, 0, NULL, 0) >= 0 || errno == EFAULT || errno == EINVAL);
+	report_refused("bpf",
+		       syscall(SYS_bpf, 0, NULL, 0) >= 0 || errno == EFAULT || errno == EINVAL);
 	report_refused("session keyring", syscall(SYS_keyctl, 0, -3, 0) >= 0);
 	char c = 'x';
 	/* without a terminal the kernel would say ENOTTY; the filter answers before it */
@@ -166,7 +171,8 @@ static void probe_udp(void)
 {
 	struct sockaddr_in a = address("192.0.2.1", 443);
 	AUTO(fd) int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	report_refused("UDP (QUIC)", fd >= 0 && sendto(fd, "x", 1, 0, (struct sockaddr *)&a, sizeof(a)) == 1);
+	report_refused("UDP (QUIC)",
+		       fd >= 0 && sendto(fd, "x", 1, 0, (struct sockaddr *)&a, sizeof(a)) == 1);
 }
 
 /* A question for doctor.invalid, A, id 0x6464: the proxy's DNS must say NXDOMAIN (3) itself. */
@@ -180,16 +186,19 @@ static void probe_dns(void)
 	unsigned char answer[512];
 	AUTO(fd) int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	ssize_t got = -1;
-	if (fd >= 0 && sendto(fd, question, sizeof(question) - 1, 0, (struct sockaddr *)&a, sizeof(a)) > 0 &&
+	if (fd >= 0 &&
+	    sendto(fd, question, sizeof(question) - 1, 0, (struct sockaddr *)&a, sizeof(a)) > 0 &&
 	    is_readable(fd))
 		got = recv(fd, answer, sizeof(answer), 0);
 	bool is_ok = got >= 12 && (answer[3] & 15) == 3;
-	report("DNS", is_ok, is_ok ? "a name without a rule does not exist" : "no proper answer from the proxy");
+	report("DNS", is_ok,
+	       is_ok ? "a name without a rule does not exist" : "no proper answer from the proxy");
 }
 
 static void probe_proxy(void)
 {
-	static const char request[] = "CONNECT doctor.invalid:443 HTTP/1.1\r\nHost: doctor.invalid:443\r\n\r\n";
+	static const char request[] =
+		"CONNECT doctor.invalid:443 HTTP/1.1\r\nHost: doctor.invalid:443\r\n\r\n";
 	struct sockaddr_in a = address("127.0.0.1", PROXY_PORT);
 	char answer[64] = "";
 	AUTO(fd) int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -197,7 +206,8 @@ static void probe_proxy(void)
 	    send(fd, request, sizeof(request) - 1, MSG_NOSIGNAL) > 0 && is_readable(fd))
 		(void)!recv(fd, answer, sizeof(answer) - 1, 0); /* nothing: answer stays empty */
 	bool is_ok = !strncmp(answer, "HTTP/1.1 403", 12);
-	report("proxy", is_ok, is_ok ? "answers, and refuses what no rule allows" : "no proper answer");
+	report("proxy", is_ok,
+	       is_ok ? "answers, and refuses what no rule allows" : "no proper answer");
 }
 
 int cmd_probe(char **argv)

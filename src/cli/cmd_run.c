@@ -19,55 +19,43 @@
 
 enum { BANNER_MAX_BYTES = 32 << 10, PLAN_MAX_BYTES = 1 << 20, STATUS_MAX_BYTES = 4096 };
 
-#define RUN_OPTIONS(f)                                                                             \
-	{                                                                                          \
-		{'a', "allow", "RULE", "allow this destination: HOST[:PORT] (repeat)", OPTION_LIST,\
-		 &(f)->allow},                                                                     \
-		{0, "deny", "RULE", "deny this destination, whatever allows it (repeat)",          \
-		 OPTION_LIST, &(f)->deny},                                                         \
-		{'p', "preset", "NAME", "add a ready-made group of rules (repeat)", OPTION_LIST,   \
-		 &(f)->presets},                                                                   \
-		{0, "allow-file", "FILE", "add the rules of a file (repeat)", OPTION_LIST,         \
-		 &(f)->allow_files},                                                               \
-		{0, "no-net", NULL, "no egress at all", OPTION_FLAG, &(f)->no_net},                \
-		{0, "no-project", NULL, "ignore the project's .drydock", OPTION_FLAG,              \
-		 &(f)->no_project},                                                                \
-		{'e', "env", "NAME[=VALUE]", "set a variable, or let yours through (repeat)",      \
-		 OPTION_LIST, &(f)->env},                                                          \
-		{'C', "chdir", "DIR", "start in this folder", OPTION_TEXT, &(f)->chdir},           \
-		{0, "mount", "ro|rw:PATH", "show one more file or folder (repeat)", OPTION_LIST,   \
-		 &(f)->mounts},                                                                    \
-		{0, "as-root", NULL, "as root: let the command be root too", OPTION_FLAG,          \
-		 &(f)->as_root},                                                                   \
-		{0, "memory", "SIZE", "limit memory: 512M, 8G", OPTION_BYTES, &(f)->memory_bytes}, \
-		{0, "pids", "N", "limit processes and threads", OPTION_COUNT, &(f)->max_pids},     \
-		{0, "cpus", "N", "limit processor time: 2 or 0.5", OPTION_CPUS,                    \
-		 &(f)->cpu_percent},                                                               \
-		{0, "timeout", "TIME", "end the command after 90s, 30m, 2h (exit 124)",            \
-		 OPTION_DURATION, &(f)->timeout_ms},                                               \
-		{0, "dry-run", NULL, "say what would be done, and stop", OPTION_FLAG,              \
-		 &(f)->dry_run},                                                                   \
-		{0, "name", "NAME", "begin the session's id with NAME", OPTION_TEXT, &(f)->name},  \
-		{0, "keep", NULL, "keep the session's folder for good, not 30 days", OPTION_FLAG,  \
-		 &(f)->keep},                                                                      \
-		{0, "status-fd", "N", "write JSON lines about the session to descriptor N",        \
-		 OPTION_FD, &(f)->status_fd},                                                      \
-		{'q', "quiet", NULL, "errors only: no banner, notice or summary", OPTION_FLAG,     \
-		 &(f)->quiet},                                                                     \
-		{'h', "help", NULL, "this text", OPTION_FLAG, &(f)->is_help},                      \
-		{0, "resolver", "ADDR:PORT", NULL, OPTION_TEXT, &(f)->resolver},                   \
-		{0, "hosts", "FILE", NULL, OPTION_TEXT, &(f)->hosts},                              \
-		{0, "bare", NULL, NULL, OPTION_FLAG, &(f)->bare}, {0},                             \
-	}
+/* clang-format off */
+#define AT(member) offsetof(struct launch_flags, member)
+static const struct option run_options[] = {
+	{'a', "allow", "RULE", "allow this destination: HOST[:PORT] (repeat)", OPTION_LIST, AT(allow)},
+	{0, "deny", "RULE", "deny this destination, whatever allows it (repeat)", OPTION_LIST, AT(deny)},
+	{'p', "preset", "NAME", "add a ready-made group of rules (repeat)", OPTION_LIST, AT(presets)},
+	{0, "allow-file", "FILE", "add the rules of a file (repeat)", OPTION_LIST, AT(allow_files)},
+	{0, "no-net", NULL, "no egress at all", OPTION_FLAG, AT(no_net)},
+	{0, "no-project", NULL, "ignore the project's .drydock", OPTION_FLAG, AT(no_project)},
+	{'e', "env", "NAME[=VALUE]", "set a variable, or let yours through (repeat)", OPTION_LIST, AT(env)},
+	{'C', "chdir", "DIR", "start in this folder", OPTION_TEXT, AT(chdir)},
+	{0, "mount", "ro|rw:PATH", "show one more file or folder (repeat)", OPTION_LIST, AT(mounts)},
+	{0, "as-root", NULL, "as root: let the command be root too", OPTION_FLAG, AT(as_root)},
+	{0, "memory", "SIZE", "limit memory: 512M, 8G", OPTION_BYTES, AT(memory_bytes)},
+	{0, "pids", "N", "limit processes and threads", OPTION_COUNT, AT(max_pids)},
+	{0, "cpus", "N", "limit processor time: 2 or 0.5", OPTION_CPUS, AT(cpu_percent)},
+	{0, "timeout", "TIME", "end the command after 90s, 30m, 2h (exit 124)", OPTION_DURATION, AT(timeout_ms)},
+	{0, "dry-run", NULL, "say what would be done, and stop", OPTION_FLAG, AT(dry_run)},
+	{0, "name", "NAME", "begin the session's id with NAME", OPTION_TEXT, AT(name)},
+	{0, "keep", NULL, "keep the session's folder for good, not 30 days", OPTION_FLAG, AT(keep)},
+	{0, "status-fd", "N", "write JSON lines about the session to descriptor N", OPTION_FD, AT(status_fd)},
+	{'q', "quiet", NULL, "errors only: no banner, notice or summary", OPTION_FLAG, AT(quiet)},
+	{'h', "help", NULL, "this text", OPTION_FLAG, AT(is_help)},
+	{0, "resolver", "ADDR:PORT", NULL, OPTION_TEXT, AT(resolver)},
+	{0, "hosts", "FILE", NULL, OPTION_TEXT, AT(hosts)},
+	{0, "bare", NULL, NULL, OPTION_FLAG, AT(bare)},
+	{0},
+};
+/* clang-format on */
 
 void cmd_run_help(struct buf *out)
 {
-	struct launch_flags none;
-	const struct option table[] = RUN_OPTIONS(&none);
-	(void)buf_putf(out, "Usage: drydock run [OPTIONS] [--] COMMAND [ARG...]\n\n"
-			    "Runs COMMAND in a contained session. Options end at the first word that is "
-			    "none.\n\n"); /* constants: they fit */
-	options_print(table, out);
+	(void)buf_putf(out,
+		       "Usage: drydock run [OPTIONS] [--] COMMAND [ARG...]\n\n"
+		       "Runs COMMAND in a contained session. Options end at the first word that is "
+		       "none.\n\n"); /* constants: they fit */
+	options_print(run_options, out);
 	(void)buf_putf(out, "\nExit code: the command's own; 128+N after signal N; 124 time limit; "
 			    "125 nothing ran;\n126 not executable; 127 not found inside.\n");
 }
@@ -82,7 +70,8 @@ struct run {
 	bool has_run; /* the agent was started */
 };
 
-/* One JSON line for the wrapper that asked for it; it may have gone away, which is its own business. */
+/* One JSON line for the wrapper that asked for it; it may have gone away, which is its own
+ * business. */
 static void put_status(const struct run *run, const char *event, pid_t pid, int code)
 {
 	const struct launch_flags *flags = run->flags;
@@ -241,7 +230,9 @@ static int stay(struct run *run, struct err *err)
 	if (rc < 0)
 		term_error("lost the session; it was killed", err, 0);
 	if (result.egress_died)
-		on_notice(run, "the egress proxy ended before the command did: later connections failed");
+		on_notice(
+			run,
+			"the egress proxy ended before the command did: later connections failed");
 	int code = result.timed_out ? EXIT_TIMEOUT : result.exit_code;
 	sum_up(run);
 	run->meta.ended_ms = clock_wall_ms();
@@ -286,8 +277,7 @@ int cmd_run(char **argv)
 
 	flags = (struct launch_flags){.status_fd = -1};
 	run = (struct run){.flags = &flags, .session = {.lock_fd = -1}};
-	const struct option table[] = RUN_OPTIONS(&flags);
-	if (options_parse(table, argv, &command, &err) < 0)
+	if (options_parse(run_options, &flags, argv, &command, &err) < 0)
 		return term_usage("run", &err);
 	if (flags.is_help)
 		return cmd_help((char *[]){(char[]){"run"}, NULL});

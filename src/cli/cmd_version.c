@@ -8,36 +8,41 @@
 #include "cli/options.h"
 #include "cli/term.h"
 
-#define VERSION_OPTIONS(is_json, is_help)                                                          \
-	{                                                                                          \
-		{0, "json", NULL, "one JSON document", OPTION_FLAG, is_json},                      \
-		{'h', "help", NULL, "this text", OPTION_FLAG, is_help}, {0},                       \
-	}
+struct version_flags {
+	bool is_json, is_help;
+};
+
+/* clang-format off */
+#define AT(member) offsetof(struct version_flags, member)
+static const struct option version_options[] = {
+	{0, "json", NULL, "one JSON document", OPTION_FLAG, AT(is_json)},
+	{'h', "help", NULL, "this text", OPTION_FLAG, AT(is_help)},
+	{0},
+};
+/* clang-format on */
 
 void cmd_version_help(struct buf *out)
 {
-	const struct option table[] = VERSION_OPTIONS(NULL, NULL);
 	(void)buf_putf(out, "Usage: drydock version [--json]\n\n"); /* constants: they fit */
-	options_print(table, out);
+	options_print(version_options, out);
 }
 
 int cmd_version(char **argv)
 {
-	bool is_json = false, is_help = false;
-	const struct option table[] = VERSION_OPTIONS(&is_json, &is_help);
+	struct version_flags flags = {0};
 	struct err err = {0};
 	AUTO(buf) struct buf out = {.max = 8192};
 	char **rest;
 
-	if (options_parse(table, argv, &rest, &err) < 0)
+	if (options_parse(version_options, &flags, argv, &rest, &err) < 0)
 		return term_usage("version", &err);
 	if (*rest) {
 		err_set(&err, 0, "version takes no argument, not '%s'", *rest);
 		return term_usage("version", &err);
 	}
-	if (is_help) {
+	if (flags.is_help) {
 		cmd_version_help(&out);
-	} else if (is_json) {
+	} else if (flags.is_json) {
 		struct json j = {.out = &out};
 		json_open(&j, NULL, '{');
 		json_u64(&j, "v", 1);

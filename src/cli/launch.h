@@ -46,5 +46,6 @@ int launch_load(struct launch *l, const struct launch_flags *flags, char **argv,
 int launch_make(struct launch *l, const struct launch_flags *flags, const char *session_id,
 		const char *state_dir, struct err *err);
 
-/** launch_drop() - free it; what was made for the agent and stayed unused is removed when @may_undo */
+/** launch_drop() - free it; what was made for the agent and stayed unused is removed when @may_undo
+ */
 void launch_drop(struct launch *l, bool may_undo);

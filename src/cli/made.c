@@ -61,9 +61,9 @@ int made_add(struct made *made, const char *path, struct err *err)
 			return make_file(made, path, err);
 		char was = part[i];
 		part[i] = '\0';
-		int rc = mkdir(part, 0700) == 0	  ? remember(made, part, false, err)
-			 : errno == EEXIST ? 0
-						  : err_set(err, errno, "making folder '%s'", part);
+		int rc = mkdir(part, 0700) == 0 ? remember(made, part, false, err)
+			 : errno == EEXIST	? 0
+						: err_set(err, errno, "making folder '%s'", part);
 		part[i] = was;
 		if (rc < 0)
 			return rc;

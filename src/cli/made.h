@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cli/made.h - an agent's state that does not exist yet: made for the session, removed if unused */
 /*
- * A preset says `mount rw ~/.claude`. Before the agent's first run the host has no such folder; without it
- * what the agent stores (a login) would be lost with the session. So the folder is made, as the agent
- * itself would have made it. A path whose last part has an ending (~/.claude.json) is a file: "{}" for
- * .json, else empty. What is still as it was made when the session ends is removed again.
+ * A preset says `mount rw ~/.claude`. Before the agent's first run the host has no such folder;
+ * without it what the agent stores (a login) would be lost with the session. So the folder is made,
+ * as the agent itself would have made it. A path whose last part has an ending (~/.claude.json) is
+ * a file: "{}" for .json, else empty. What is still as it was made when the session ends is removed
+ * again.
  */
 #pragma once
 #include "base/err.h"

@@ -111,11 +111,12 @@ static bool read_units(const char *text, const struct unit *units, uint64_t *out
 }
 
 static const struct unit byte_units[] = {
-	{"", 1},	 {"K", 1 << 10}, {"M", 1 << 20}, {"G", 1 << 30}, {"T", 1ULL << 40},
+	{"", 1},	{"K", 1 << 10}, {"M", 1 << 20}, {"G", 1 << 30}, {"T", 1ULL << 40},
 	{"k", 1 << 10}, {"m", 1 << 20}, {"g", 1 << 30}, {NULL, 0},
 };
 static const struct unit time_units[] = {
-	{"", 1000}, {"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000}, {NULL, 0},
+	{"", 1000},	{"ms", 1},	 {"s", 1000}, {"m", 60000},
+	{"h", 3600000}, {"d", 86400000}, {NULL, 0},
 };
 
 static bool read_small(const char *text, int places, uint64_t min, uint64_t max, uint64_t *out)
@@ -124,42 +125,43 @@ static bool read_small(const char *text, int places, uint64_t min, uint64_t max,
 }
 
 /* Stores one value; false when the text is none of its kind. */
-static bool store(const struct option *o, const char *text)
+static bool store(const struct option *o, void *into, const char *text)
 {
+	void *target = (char *)into + o->offset;
 	uint64_t v;
 	switch (o->kind) {
 	case OPTION_FLAG:
 	case OPTION_OFF:
-		*(bool *)o->target = o->kind == OPTION_FLAG;
+		*(bool *)target = o->kind == OPTION_FLAG;
 		return true;
 	case OPTION_TEXT:
-		*(const char **)o->target = text;
+		*(const char **)target = text;
 		return true;
 	case OPTION_LIST: {
-		struct option_list *list = o->target;
+		struct option_list *list = target;
 		if (list->n == OPTIONS_LIST_MAX)
 			return false;
 		list->items[list->n++] = text;
 		return true;
 	}
 	case OPTION_BYTES:
-		return read_units(text, byte_units, o->target);
+		return read_units(text, byte_units, target);
 	case OPTION_DURATION:
-		return read_units(text, time_units, o->target);
+		return read_units(text, time_units, target);
 	case OPTION_COUNT:
 		if (!read_small(text, 0, 1, UINT32_MAX, &v))
 			return false;
-		*(uint32_t *)o->target = (uint32_t)v;
+		*(uint32_t *)target = (uint32_t)v;
 		return true;
 	case OPTION_CPUS:
 		if (!read_small(text, 2, 1, UINT32_MAX, &v))
 			return false;
-		*(uint32_t *)o->target = (uint32_t)v;
+		*(uint32_t *)target = (uint32_t)v;
 		return true;
 	case OPTION_FD:
 		if (!read_small(text, 0, 3, INT_MAX, &v))
 			return false;
-		*(int *)o->target = (int)v;
+		*(int *)target = (int)v;
 		return true;
 	}
 	return false;
@@ -171,8 +173,10 @@ static int bad_value(const struct option *o, const char *text, struct err *err)
 		return err_set(err, 0, "--%s was given more than %d times", o->name,
 			       OPTIONS_LIST_MAX);
 	static const char *const examples[] = {
-		[OPTION_BYTES] = "512M or 8G",	     [OPTION_DURATION] = "90s, 30m or 2h",
-		[OPTION_COUNT] = "a whole number", [OPTION_CPUS] = "2 or 0.5",
+		[OPTION_BYTES] = "512M or 8G",
+		[OPTION_DURATION] = "90s, 30m or 2h",
+		[OPTION_COUNT] = "a whole number",
+		[OPTION_CPUS] = "2 or 0.5",
 		[OPTION_FD] = "a descriptor number from 3 on",
 	};
 	return err_set(err, 0, "--%s takes %s, not '%s'", o->name, examples[o->kind], text);
@@ -183,22 +187,23 @@ static bool takes_value(const struct option *o)
 	return o->kind != OPTION_FLAG && o->kind != OPTION_OFF;
 }
 
-static int apply(const struct option *o, const char *value, struct err *err)
+static int apply(const struct option *o, void *into, const char *value, struct err *err)
 {
 	if (takes_value(o) && !value)
 		return err_set(err, 0, "--%s needs a value: --%s %s", o->name, o->name,
 			       o->value ? o->value : "VALUE");
-	return store(o, value) ? 0 : bad_value(o, value, err);
+	return store(o, into, value) ? 0 : bad_value(o, value, err);
 }
 
 /* One "--name", "--name=value" or "--name value". */
-static int parse_long(const struct option *table, char ***argv, struct err *err)
+static int parse_long(const struct option *table, void *into, char ***argv, struct err *err)
 {
 	const char *word = **argv + 2;
 	const char *equals = strchr(word, '=');
 	size_t n = equals ? (size_t)(equals - word) : strlen(word);
 	char name[SUGGEST_MAX_BYTES + 1];
-	(void)snprintf(name, sizeof(name), "%.*s", n < sizeof(name) ? (int)n : SUGGEST_MAX_BYTES, word);
+	(void)snprintf(name, sizeof(name), "%.*s", n < sizeof(name) ? (int)n : SUGGEST_MAX_BYTES,
+		       word);
 
 	const struct option *o = table;
 	while (o->name && strcmp(o->name, name) != 0)
@@ -209,15 +214,15 @@ static int parse_long(const struct option *table, char ***argv, struct err *err)
 		return err_set(err, 0, "--%s takes no value", o->name);
 	(*argv)++;
 	if (!takes_value(o) || equals)
-		return apply(o, equals ? equals + 1 : NULL, err);
+		return apply(o, into, equals ? equals + 1 : NULL, err);
 	const char *value = **argv;
 	if (value)
 		(*argv)++;
-	return apply(o, value, err);
+	return apply(o, into, value, err);
 }
 
 /* One "-q", "-qv", "-aRULE" or "-a RULE". */
-static int parse_short(const struct option *table, char ***argv, struct err *err)
+static int parse_short(const struct option *table, void *into, char ***argv, struct err *err)
 {
 	const char *letters = **argv + 1;
 	(*argv)++;
@@ -233,22 +238,23 @@ static int parse_short(const struct option *table, char ***argv, struct err *err
 			if (value == **argv && value)
 				(*argv)++;
 		}
-		int rc = apply(o, value, err);
+		int rc = apply(o, into, value, err);
 		if (rc < 0 || takes_value(o))
 			return rc;
 	}
 	return 0;
 }
 
-int options_parse(const struct option *table, char **argv, char ***out_rest, struct err *err)
+int options_parse(const struct option *table, void *into, char **argv, char ***out_rest,
+		  struct err *err)
 {
 	while (*argv && (*argv)[0] == '-' && (*argv)[1]) {
 		if (!strcmp(*argv, "--")) {
 			argv++;
 			break;
 		}
-		int rc = (*argv)[1] == '-' ? parse_long(table, &argv, err)
-					   : parse_short(table, &argv, err);
+		int rc = (*argv)[1] == '-' ? parse_long(table, into, &argv, err)
+					   : parse_short(table, into, &argv, err);
 		if (rc < 0)
 			return rc;
 	}

@@ -4,15 +4,18 @@
 #include "base/buf.h"
 #include "base/err.h"
 
+#include <stddef.h>
+
 enum { OPTIONS_LIST_MAX = 64 };
 
-/** struct option_list - values of an option that may be repeated, NULL-terminated; borrowed from argv */
+/** struct option_list - values of an option that may be repeated, NULL-terminated; borrowed from
+ * argv */
 struct option_list {
 	const char *items[OPTIONS_LIST_MAX + 1];
 	size_t n;
 };
 
-/** enum option_kind - what @target of a struct option points at */
+/** enum option_kind - what the member that a struct option names is */
 enum option_kind {
 	OPTION_FLAG,	 /* bool */
 	OPTION_OFF,	 /* bool, set to false */
@@ -31,6 +34,7 @@ enum option_kind {
  * @name:	long form without dashes
  * @value:	what help calls the value; NULL for flags
  * @help:	one line; NULL hides the option (for tests and for drydock itself)
+ * @offset:	offsetof() the member that takes the value
  */
 struct option {
 	char letter;
@@ -38,21 +42,24 @@ struct option {
 	const char *value;
 	const char *help;
 	enum option_kind kind;
-	void *target;
+	size_t offset;
 };
 
 /**
  * options_parse() - read options up to "--" or the first word that is none
  * @table:	ends with a row whose name is NULL
+ * @into:	the struct whose members the table names; what no option names is left alone
  * @argv:	the words after the command's name, NULL-terminated
  * @out_rest:	the first word that was not read
  *
  * Return: 0; -EINVAL with @err, which suggests what may have been meant.
  */
-int options_parse(const struct option *table, char **argv, char ***out_rest, struct err *err);
+int options_parse(const struct option *table, void *into, char **argv, char ***out_rest,
+		  struct err *err);
 
 /** options_print() - the options part of a command's help */
 void options_print(const struct option *table, struct buf *out);
 
-/** options_suggest() - the word of @words (NULL-terminated) that @wrong was probably meant to be, or NULL */
+/** options_suggest() - the word of @words (NULL-terminated) that @wrong was probably meant to be,
+ * or NULL */
 const char *options_suggest(const char *wrong, const char *const *words);

@@ -50,7 +50,7 @@ static bool has_colour(int fd)
 const char *term_start(int fd, enum term_colour colour)
 {
 	static const char *const codes[] = {
-		[TERM_PLAIN] = "",	     [TERM_BOLD] = "\033[1m",	 [TERM_RED] = "\033[31m",
+		[TERM_PLAIN] = "",	   [TERM_BOLD] = "\033[1m",    [TERM_RED] = "\033[31m",
 		[TERM_GREEN] = "\033[32m", [TERM_YELLOW] = "\033[33m",
 	};
 	return has_colour(fd) ? codes[colour] : "";

@@ -12,8 +12,8 @@ bool term_set_colour(const char *when);
 /**
  * term_start() / term_stop() - the escape sequences around coloured text, "" where @fd gets none
  *
- * Colour shows only on a terminal that can (TERM is not "dumb") and while NO_COLOR is unset or empty;
- * CLICOLOR_FORCE=1 and --color override. Colour never stands alone: the words say the same.
+ * Colour shows only on a terminal that can (TERM is not "dumb") and while NO_COLOR is unset or
+ * empty; CLICOLOR_FORCE=1 and --color override. Colour never stands alone: the words say the same.
  */
 const char *term_start(int fd, enum term_colour colour);
 const char *term_stop(int fd);

@@ -17,7 +17,8 @@ static void mark(uint8_t *taken, unsigned long long first, unsigned long long co
 	unsigned long long end;
 	if (__builtin_add_overflow(first, count, &end) || end > AGENT_ID_LAST + 1ULL)
 		end = AGENT_ID_LAST + 1ULL;
-	for (unsigned long long id = first < AGENT_ID_FIRST ? AGENT_ID_FIRST : first; id < end; id++)
+	for (unsigned long long id = first < AGENT_ID_FIRST ? AGENT_ID_FIRST : first; id < end;
+	     id++)
 		taken[id - AGENT_ID_FIRST] = 1;
 }
 

@@ -43,7 +43,8 @@ static int open_program(struct err *err)
 		const char *dir, *below;
 	} places[] = {{dir, ""}, {dir, "/../libexec/drydock"}, {DRYDOCK_LIBEXECDIR, ""}};
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-		(void)snprintf(path, sizeof(path), "%s%s/drydock-egress", places[i].dir, places[i].below);
+		(void)snprintf(path, sizeof(path), "%s%s/drydock-egress", places[i].dir,
+			       places[i].below);
 		int fd = open(path, O_PATH | O_CLOEXEC);
 		if (fd >= 0)
 			return fd;
@@ -75,11 +76,12 @@ int egress_start(const struct egress_spec *spec, struct egress *out, struct err 
 	AUTO(fd) int rules = open_in(spec->state_dir, "policy", O_RDONLY, err);
 	if (rules < 0)
 		return err->code;
-	AUTO(fd) int audit = open_in(spec->state_dir, "audit.jsonl",
-				     O_RDWR | O_APPEND | O_CREAT, err);
+	AUTO(fd)
+	int audit = open_in(spec->state_dir, "audit.jsonl", O_RDWR | O_APPEND | O_CREAT, err);
 	if (audit < 0)
 		return err->code;
-	AUTO(fd) int log = open_in(spec->state_dir, "egress.log", O_WRONLY | O_APPEND | O_CREAT, err);
+	AUTO(fd)
+	int log = open_in(spec->state_dir, "egress.log", O_WRONLY | O_APPEND | O_CREAT, err);
 	if (log < 0)
 		return err->code;
 	int pair[2];
@@ -90,8 +92,8 @@ int egress_start(const struct egress_spec *spec, struct egress *out, struct err 
 
 	char session[64], resolver[128], hosts[PATH_MAX]; /* execve(2) wants them writable */
 	(void)snprintf(session, sizeof(session), "%s", spec->session_id);
-	char *argv[16] = {"drydock-egress", "serve", "--jail-fd", "3", "--rules-fd", "4",
-			  "--audit-fd", "5", "--session", session};
+	char *argv[16] = {"drydock-egress", "serve", "--jail-fd", "3",	  "--rules-fd", "4",
+			  "--audit-fd",	    "5",     "--session", session};
 	size_t n = 10;
 	if (spec->resolver) {
 		(void)snprintf(resolver, sizeof(resolver), "%s", spec->resolver);

@@ -15,7 +15,10 @@ struct egress {
 	int pidfd;
 	int jail_fd;
 };
-#define EGRESS_NONE {.pid = -1, .pidfd = -1, .jail_fd = -1}
+#define EGRESS_NONE                                                                                \
+	{                                                                                          \
+		.pid = -1, .pidfd = -1, .jail_fd = -1                                              \
+	}
 
 /**
  * struct egress_spec - borrowed
@@ -33,8 +36,8 @@ struct egress_spec {
 /**
  * egress_start() - start `drydock-egress serve`
  *
- * The program is the one beside this one, or the one in libexec; PATH is never asked. It dies with the
- * calling thread. Returns at once: it is ready when the jail is told so (READY on @jail_fd).
+ * The program is the one beside this one, or the one in libexec; PATH is never asked. It dies with
+ * the calling thread. Returns at once: it is ready when the jail is told so (READY on @jail_fd).
  */
 int egress_start(const struct egress_spec *spec, struct egress *out, struct err *err);
 

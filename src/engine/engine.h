@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* engine/engine.h - what an engine must do: start a contained session, stay with it, leave nothing */
+/* engine/engine.h - what an engine must do: start a contained session, stay with it, leave nothing
+ */
 #pragma once
 #include "base/buf.h"
 #include "base/err.h"
@@ -72,12 +73,13 @@ struct engine_session; /* a running one; each engine has its own */
 /**
  * struct engine - the calls, in their order
  * @plan:	what start would do, in lines for people; touches nothing
- * @start:	0 when the agent runs; else nothing is left running. *out_exec_errno is not 0 when all was
- *		ready but the command itself could not be executed: nothing runs then, and *out is NULL
+ * @start:	0 when the agent runs; else nothing is left running. *out_exec_errno is not 0 when
+ *all was ready but the command itself could not be executed: nothing runs then, and *out is NULL
  * @pid:	of the session's first process, as the host sees it
  * @layers:	one line for the banner
  * @stay:	until the agent ends; its processes are gone then
- * @end:	end the egress, report what appeared in protected places through watch->notice, free. NULL is fine
+ * @end:	end the egress, report what appeared in protected places through watch->notice, free.
+ *NULL is fine
  */
 struct engine {
 	const char *name;

@@ -8,20 +8,62 @@
 
 /* A '*' at the end stands for any ending. */
 static const char *const kept[] = {
-	"PATH", "USER", "LOGNAME", "SHELL", "TERM", "COLORTERM", "TERM_PROGRAM",
-	"TERM_PROGRAM_VERSION", "LANG", "LANGUAGE", "LC_*", "TZ", "EDITOR", "VISUAL", "PAGER", "LESS",
-	"NO_COLOR", "FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE",
+	"PATH",
+	"USER",
+	"LOGNAME",
+	"SHELL",
+	"TERM",
+	"COLORTERM",
+	"TERM_PROGRAM",
+	"TERM_PROGRAM_VERSION",
+	"LANG",
+	"LANGUAGE",
+	"LC_*",
+	"TZ",
+	"EDITOR",
+	"VISUAL",
+	"PAGER",
+	"LESS",
+	"NO_COLOR",
+	"FORCE_COLOR",
+	"CLICOLOR",
+	"CLICOLOR_FORCE",
 	/* where toolchains live: folders that the jail shows */
-	"NVM_DIR", "CARGO_HOME", "RUSTUP_HOME", "PYENV_ROOT", "BUN_INSTALL", "JAVA_HOME", "VIRTUAL_ENV",
+	"NVM_DIR",
+	"CARGO_HOME",
+	"RUSTUP_HOME",
+	"PYENV_ROOT",
+	"BUN_INSTALL",
+	"JAVA_HOME",
+	"VIRTUAL_ENV",
 	/* who commits */
-	"GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL", NULL,
+	"GIT_AUTHOR_NAME",
+	"GIT_AUTHOR_EMAIL",
+	"GIT_COMMITTER_NAME",
+	"GIT_COMMITTER_EMAIL",
+	NULL,
 };
 
 /* They name sockets, sessions and displays of the host. */
 static const char *const never[] = {
-	"SSH_AUTH_SOCK", "SSH_AGENT_PID", "GPG_AGENT_INFO", "DBUS_*", "DOCKER_HOST", "CONTAINER_HOST",
-	"XDG_RUNTIME_DIR", "XDG_SESSION_*", "WAYLAND_DISPLAY", "WAYLAND_SOCKET", "DISPLAY", "XAUTHORITY",
-	"TMUX", "STY", "NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_PID", NULL,
+	"SSH_AUTH_SOCK",
+	"SSH_AGENT_PID",
+	"GPG_AGENT_INFO",
+	"DBUS_*",
+	"DOCKER_HOST",
+	"CONTAINER_HOST",
+	"XDG_RUNTIME_DIR",
+	"XDG_SESSION_*",
+	"WAYLAND_DISPLAY",
+	"WAYLAND_SOCKET",
+	"DISPLAY",
+	"XAUTHORITY",
+	"TMUX",
+	"STY",
+	"NOTIFY_SOCKET",
+	"LISTEN_FDS",
+	"LISTEN_PID",
+	NULL,
 };
 
 static bool is_listed(const char *const *list, const char *name, size_t n)
@@ -77,8 +119,10 @@ static int check_name(const char *name, size_t n, const char *flag, struct err *
 			       name);
 	if (!is_listed(never, name, n))
 		return 0;
-	err_set(err, 0, "%s %.*s: this variable is never passed into a session", flag, (int)n, name);
-	return err_fix(err, "leave it out; what it leads to on the host is not reachable from inside");
+	err_set(err, 0, "%s %.*s: this variable is never passed into a session", flag, (int)n,
+		name);
+	return err_fix(err,
+		       "leave it out; what it leads to on the host is not reachable from inside");
 }
 
 static int put_kept(const struct env_spec *spec, struct env *env, struct err *err)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* engine/env.h - the environment an agent gets: a keep-list, what presets and flags add, the proxy */
+/* engine/env.h - the environment an agent gets: a keep-list, what presets and flags add, the proxy
+ */
 #pragma once
 #include "base/err.h"
 
@@ -19,7 +20,8 @@ struct env {
  * @from:	the caller's environment
  * @keep:	further names let through (a preset's `keep` lines)
  * @set:	"NAME=VALUE" of presets; a variable the caller has set himself keeps his value
- * @add:	`-e`: "NAME=VALUE", or "NAME" to let the caller's value through; wins over everything
+ * @add:	`-e`: "NAME=VALUE", or "NAME" to let the caller's value through; wins over
+ * everything
  * @has_proxy:	set the proxy variables
  */
 struct env_spec {
@@ -36,8 +38,8 @@ struct env_spec {
 /**
  * env_make() - build it
  *
- * Names of sockets and sessions of the host (SSH_AUTH_SOCK, DBUS_*, DOCKER_HOST, XDG_RUNTIME_DIR ...) are
- * never let through, not even on demand: what they lead to is not inside.
+ * Names of sockets and sessions of the host (SSH_AUTH_SOCK, DBUS_*, DOCKER_HOST, XDG_RUNTIME_DIR
+ * ...) are never let through, not even on demand: what they lead to is not inside.
  *
  * Return: 0; -EINVAL for a variable that may not or cannot be passed; -E2BIG; -ENOMEM.
  */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* engine/native.c - a session in namespaces of this machine: egress, jail, supervision, in that order */
+/* engine/native.c - a session in namespaces of this machine: egress, jail, supervision, in that
+ * order */
 #include "engine/agent_id.h"
 #include "engine/egress.h"
 #include "engine/engine.h"
@@ -44,15 +45,16 @@ static void native_drop(struct native *n)
 	*n = (struct native){0};
 }
 
-static int choose_ids(const struct engine_request *request, struct jail_settings *s, struct err *err)
+static int choose_ids(const struct engine_request *request, struct jail_settings *s,
+		      struct err *err)
 {
 	s->uid = s->agent_uid = geteuid();
 	s->gid = s->agent_gid = getegid();
 	s->as_root = request->as_root;
 	if (request->as_root || !agent_id_is_real_root())
 		return 0;
-	static const char *const files[] = {"/etc/passwd", "/etc/group", "/etc/subuid", "/etc/subgid",
-					    NULL};
+	static const char *const files[] = {"/etc/passwd", "/etc/group", "/etc/subuid",
+					    "/etc/subgid", NULL};
 	unsigned seed = 0;
 	if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
 		return err_set(err, errno, "choosing a user id for the agent");
@@ -206,9 +208,10 @@ static void on_moved(const char *entry, const char *to, void *arg)
 {
 	const struct engine_watch *watch = arg;
 	char text[2 * PATH_MAX];
-	(void)snprintf(text, sizeof(text),
-		       "the command made %s in the project, which would run on this machine: moved to %s",
-		       entry, to);
+	(void)snprintf(
+		text, sizeof(text),
+		"the command made %s in the project, which would run on this machine: moved to %s",
+		entry, to);
 	watch->notice(watch->arg, text);
 }
 

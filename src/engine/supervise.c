@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * With a pty two copies run: keys from the user's terminal to the agent, text from the agent to the
- * terminal. The terminal is reopened, so that its own descriptors stay blocking for the shell that waits
- * for us. Each way holds one buffer and reads no more while it is not empty, so neither side can make it grow.
+ * terminal. The terminal is reopened, so that its own descriptors stay blocking for the shell that
+ * waits for us. Each way holds one buffer and reads no more while it is not empty, so neither side
+ * can make it grow.
  */
 #include "engine/supervise.h"
 #include "base/clock.h"
@@ -121,7 +122,8 @@ static void end_lost(struct supervisor *s, struct loop_source *end)
 	}
 }
 
-/* The user's terminal may be a blocking descriptor (see reopen()), so nothing is tried before its time. */
+/* The user's terminal may be a blocking descriptor (see reopen()), so nothing is tried before its
+ * time. */
 static bool is_ready(int fd, short event)
 {
 	struct pollfd p = {.fd = fd, .events = event};
@@ -228,7 +230,8 @@ static void on_signal(struct loop_source *source, uint32_t events)
 			on_interrupt(s);
 		} else if (number == SIGWINCH) {
 			if (s->jail->pty_fd >= 0)
-				(void)tty_copy_size(STDIN_FILENO, s->jail->pty_fd); /* or it is gone */
+				(void)tty_copy_size(STDIN_FILENO,
+						    s->jail->pty_fd); /* or it is gone */
 		} else if (number == SIGTSTP) {
 			pause_self(s);
 		} else {
@@ -259,8 +262,9 @@ static int watch_fd(struct supervisor *s, struct loop_source *source, int fd,
 }
 
 /*
- * A descriptor of our own for the same terminal, non-blocking. When the terminal may not be opened again
- * (after su, say) its plain descriptor serves: it blocks, at worst as long as the terminal itself does.
+ * A descriptor of our own for the same terminal, non-blocking. When the terminal may not be opened
+ * again (after su, say) its plain descriptor serves: it blocks, at worst as long as the terminal
+ * itself does.
  */
 static int reopen(int fd)
 {
@@ -308,7 +312,8 @@ static int watch_all(struct supervisor *s, int signal_fd, int egress_pidfd, stru
 	return 0;
 }
 
-/* Text is left and the screen is slow: waits for it, as a program writing to the terminal itself would. */
+/* Text is left and the screen is slow: waits for it, as a program writing to the terminal itself
+ * would. */
 static bool is_waiting_for_screen(struct supervisor *s)
 {
 	struct pollfd p = {.fd = s->screen.fd, .events = POLLOUT};
@@ -327,7 +332,8 @@ static void drain(struct supervisor *s)
 int supervise_run(struct jail *jail, int egress_pidfd, const struct engine_watch *watch,
 		  struct engine_result *out, struct err *err)
 {
-	static struct supervisor s; /* two buffers: too big for a stack frame; there is one session */
+	static struct supervisor
+		s; /* two buffers: too big for a stack frame; there is one session */
 	s = (struct supervisor){.jail = jail, .watch = watch, .tty = {.fd = -1}};
 	s.keys.fd = s.screen.fd = s.pty.fd = -1;
 	sigset_t set;

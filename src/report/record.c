@@ -24,8 +24,8 @@ static void forget(struct record_reader *reader)
 }
 
 /*
- * One line into reader->line without its newline; false at the end. What is longer than any record is read
- * to its end and left empty, so that it counts as a bad line.
+ * One line into reader->line without its newline; false at the end. What is longer than any record
+ * is read to its end and left empty, so that it counts as a bad line.
  */
 static bool read_line(struct record_reader *reader)
 {

@@ -51,8 +51,9 @@ static const struct {
 	const char *reason;
 	const char *option; /* of the rule that would allow it */
 } cures[] = {
-	{"not-allowlisted", ""},	 {"port-not-allowed", ""}, {"ip-literal", ""},
-	{"private-address", " private"}, {"no-sni", " no-sni"},	   {"ech-refused", " ech"},
+	{"not-allowlisted", ""}, {"port-not-allowed", ""},
+	{"ip-literal", ""},	 {"private-address", " private"},
+	{"no-sni", " no-sni"},	 {"ech-refused", " ech"},
 	{"not-tls", " raw"},
 };
 

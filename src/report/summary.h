@@ -4,8 +4,12 @@
 #include "base/buf.h"
 #include "report/record.h"
 
-enum { SUMMARY_MAX_ROWS = 256, SUMMARY_TEXT_BYTES = 256, SUMMARY_SHOWN_ROWS = 10,
-       SUMMARY_HINT_BYTES = SUMMARY_TEXT_BYTES + 32 };
+enum {
+	SUMMARY_MAX_ROWS = 256,
+	SUMMARY_TEXT_BYTES = 256,
+	SUMMARY_SHOWN_ROWS = 10,
+	SUMMARY_HINT_BYTES = SUMMARY_TEXT_BYTES + 32
+};
 
 /**
  * struct summary_row - one destination refused for one reason
@@ -38,8 +42,8 @@ void summary_drop(struct summary *s);
 /**
  * summary_hint() - the rule that would allow a row, for `drydock run -a '...'`
  *
- * Return: false when no rule would help, or when the name holds anything but a-z 0-9 . - _ : (it is the
- * agent's text, and people paste hints into shells).
+ * Return: false when no rule would help, or when the name holds anything but a-z 0-9 . - _ : (it is
+ * the agent's text, and people paste hints into shells).
  */
 bool summary_hint(const struct summary_row *row, char out[SUMMARY_HINT_BYTES]);
 

@@ -81,8 +81,7 @@ static int runtime_lock(const struct session_roots *roots, int *out_fd, struct e
 /* The caller holds the lock on @runtime_fd, so a folder without a held lock has no owner. */
 static bool is_held(int runtime_fd, const char *id)
 {
-	AUTO(fd) int dir =
-		openat(runtime_fd, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	AUTO(fd) int dir = openat(runtime_fd, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (dir < 0)
 		return false;
 	AUTO(fd) int lock = openat(dir, "lock", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
@@ -122,7 +121,8 @@ static void make_id(const char *name, char out[SESSION_ID_BYTES])
 
 	uint16_t number = 0;
 	if (getrandom(&number, sizeof(number), 0) != sizeof(number))
-		number = (uint16_t)clock_wall_ms(); /* only uniqueness is asked, and it is checked */
+		number =
+			(uint16_t)clock_wall_ms(); /* only uniqueness is asked, and it is checked */
 	(void)snprintf(out, SESSION_ID_BYTES, "%.*s-%04x", SESSION_NAME_MAX_BYTES,
 		       n ? base : "session", number);
 }
@@ -234,9 +234,11 @@ static bool is_pruned_today(int state_fd, uint64_t now_ms)
 	if (fstatat(state_fd, ".pruned", &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_mtime <= now &&
 	    now - st.st_mtime < DAY_S)
 		return true;
-	AUTO(fd) int fd = openat(state_fd, ".pruned", O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	AUTO(fd)
+	int fd = openat(state_fd, ".pruned", O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	const struct timespec times[2] = {{.tv_sec = now}, {.tv_sec = now}};
-	return fd < 0 || futimens(fd, times) < 0; /* cannot remember: better no look than one each time */
+	return fd < 0 ||
+	       futimens(fd, times) < 0; /* cannot remember: better no look than one each time */
 }
 
 void session_prune(const struct session_roots *roots, uint64_t now_ms)
@@ -302,7 +304,8 @@ int session_find(const struct session_roots *roots, const char *wanted,
 	return 0;
 }
 
-int session_write(const struct session *session, const char *name, struct span content, struct err *err)
+int session_write(const struct session *session, const char *name, struct span content,
+		  struct err *err)
 {
 	char path[PATH_MAX + 64], temp[PATH_MAX + 64];
 	(void)snprintf(path, sizeof(path), "%s/%s", session->state_dir, name);

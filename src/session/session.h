@@ -18,7 +18,8 @@
 enum {
 	SESSION_NAME_MAX_BYTES = 24,
 	SESSION_ID_BYTES = SESSION_NAME_MAX_BYTES + sizeof("-7f3a"),
-	SESSION_KEPT_DAYS = 30, /* state folders of ended sessions; those marked `keep` stay for good */
+	SESSION_KEPT_DAYS =
+		30, /* state folders of ended sessions; those marked `keep` stay for good */
 };
 
 /**
@@ -80,22 +81,24 @@ int session_keep(const struct session *session, struct err *err);
 /**
  * session_prune() - remove state folders of sessions that ended over SESSION_KEPT_DAYS ago
  *
- * Looks once a day (the file ".pruned" remembers), so that starting a session costs the same however many
- * there were.
+ * Looks once a day (the file ".pruned" remembers), so that starting a session costs the same
+ * however many there were.
  */
 void session_prune(const struct session_roots *roots, uint64_t now_ms);
 
 /**
  * session_write() - replace file @name of the state folder as a whole
  *
- * Unlike fs_replace() it does not wait for the disk: the record of a session may be lost with the machine's
- * power, but never half written for a reader.
+ * Unlike fs_replace() it does not wait for the disk: the record of a session may be lost with the
+ * machine's power, but never half written for a reader.
  */
-int session_write(const struct session *session, const char *name, struct span content, struct err *err);
+int session_write(const struct session *session, const char *name, struct span content,
+		  struct err *err);
 
 /**
  * session_find() - the session somebody means
- * @wanted:	an id, or its beginning; NULL for the newest. Of several that fit the newest is taken
+ * @wanted:	an id, or its beginning; NULL for the newest. Of several that fit the newest is
+ * taken
  *
  * Return: 0 with @out_id; -ENOENT when there is none; or another negative errno value.
  */

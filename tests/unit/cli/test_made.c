@@ -89,7 +89,8 @@ static int tear_down(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(what_stays_unused_is_removed_again, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(what_stays_unused_is_removed_again, set_up,
+						tear_down),
 		cmocka_unit_test_setup_teardown(what_was_used_stays, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_was_there_is_not_touched, set_up, tear_down),
 	};

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tests/unit/cli/test_options.c - how a command line is read, and what a mistake is answered with */
+/* tests/unit/cli/test_options.c - how a command line is read, and what a mistake is answered with
+ */
 #include "cli/options.h"
 #include "base/own.h"
 
@@ -17,20 +18,23 @@ static struct flags {
 	int fd;
 } flags;
 
+/* clang-format off */
+#define AT(member) offsetof(struct flags, member)
 static const struct option table[] = {
-	{'q', "quiet", NULL, "be quiet", OPTION_FLAG, &flags.quiet},
-	{'v', "verbose", NULL, "say more", OPTION_FLAG, &flags.verbose},
-	{'C', "chdir", "DIR", "start here", OPTION_TEXT, &flags.chdir},
-	{'a', "allow", "RULE", "allow this", OPTION_LIST, &flags.allow},
-	{0, "allow-file", "FILE", "allow these", OPTION_TEXT, &flags.chdir},
-	{0, "memory", "SIZE", "limit", OPTION_BYTES, &flags.bytes},
-	{0, "timeout", "TIME", "limit", OPTION_DURATION, &flags.ms},
-	{0, "pids", "N", "limit", OPTION_COUNT, &flags.pids},
-	{0, "cpus", "N", "limit", OPTION_CPUS, &flags.cpus},
-	{0, "status-fd", "N", "write", OPTION_FD, &flags.fd},
-	{0, "secret", NULL, NULL, OPTION_FLAG, &flags.quiet},
+	{'q', "quiet", NULL, "be quiet", OPTION_FLAG, AT(quiet)},
+	{'v', "verbose", NULL, "say more", OPTION_FLAG, AT(verbose)},
+	{'C', "chdir", "DIR", "start here", OPTION_TEXT, AT(chdir)},
+	{'a', "allow", "RULE", "allow this", OPTION_LIST, AT(allow)},
+	{0, "allow-file", "FILE", "allow these", OPTION_TEXT, AT(chdir)},
+	{0, "memory", "SIZE", "limit", OPTION_BYTES, AT(bytes)},
+	{0, "timeout", "TIME", "limit", OPTION_DURATION, AT(ms)},
+	{0, "pids", "N", "limit", OPTION_COUNT, AT(pids)},
+	{0, "cpus", "N", "limit", OPTION_CPUS, AT(cpus)},
+	{0, "status-fd", "N", "write", OPTION_FD, AT(fd)},
+	{0, "secret", NULL, NULL, OPTION_FLAG, AT(quiet)},
 	{0},
 };
+/* clang-format on */
 
 static struct err err;
 static char **rest;
@@ -39,7 +43,7 @@ static int parse(char **argv)
 {
 	flags = (struct flags){0};
 	err = (struct err){0};
-	return options_parse(table, argv, &rest, &err);
+	return options_parse(table, &flags, argv, &rest, &err);
 }
 #define PARSE(...) parse((char *[]){__VA_ARGS__, NULL})
 
@@ -59,7 +63,8 @@ static void options_end_at_the_first_word_that_is_none(void **state)
 static void values_stand_behind_or_within_the_word(void **state)
 {
 	(void)state;
-	assert_int_equal(PARSE("-aone", "-a", "two", "--allow=three", "--allow", "four", "-qC/x", "cmd"), 0);
+	assert_int_equal(
+		PARSE("-aone", "-a", "two", "--allow=three", "--allow", "four", "-qC/x", "cmd"), 0);
 	assert_int_equal(flags.allow.n, 4);
 	assert_string_equal(flags.allow.items[0], "one");
 	assert_string_equal(flags.allow.items[3], "four");
@@ -96,8 +101,9 @@ static void a_value_that_is_missing_or_too_much_is_refused(void **state)
 static void sizes_times_and_counts_are_read_with_their_units(void **state)
 {
 	(void)state;
-	assert_int_equal(PARSE("--memory", "8G", "--timeout", "30m", "--pids", "512", "--cpus", "0.5",
-			       "--status-fd", "3"), 0);
+	assert_int_equal(PARSE("--memory", "8G", "--timeout", "30m", "--pids", "512", "--cpus",
+			       "0.5", "--status-fd", "3"),
+			 0);
 	assert_int_equal(flags.bytes, 8ULL << 30);
 	assert_int_equal(flags.ms, 30 * 60 * 1000);
 	assert_int_equal(flags.pids, 512);
@@ -112,10 +118,11 @@ static void numbers_that_are_none_or_too_large_are_refused(void **state)
 {
 	(void)state;
 	static char *const bad[][2] = {
-		{"--memory", "8X"},  {"--memory", ""},	    {"--memory", "-1"}, {"--memory", "1.5G"},
-		{"--memory", "0"},   {"--memory", "99999999999T"}, {"--timeout", "1y"}, {"--pids", "0"},
-		{"--pids", "4294967296"}, {"--cpus", "0"},  {"--cpus", "0.001"}, {"--cpus", "1."},
-		{"--cpus", ".5"}, {"--status-fd", "2"}, {"--pids", "99999999999999999999999"},
+		{"--memory", "8X"},   {"--memory", ""},	    {"--memory", "-1"},
+		{"--memory", "1.5G"}, {"--memory", "0"},    {"--memory", "99999999999T"},
+		{"--timeout", "1y"},  {"--pids", "0"},	    {"--pids", "4294967296"},
+		{"--cpus", "0"},      {"--cpus", "0.001"},  {"--cpus", "1."},
+		{"--cpus", ".5"},     {"--status-fd", "2"}, {"--pids", "99999999999999999999999"},
 	};
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		assert_true(PARSE(bad[i][0], bad[i][1]) < 0);

@@ -29,7 +29,7 @@ static void a_free_id_is_taken_and_a_taken_one_is_not(void **state)
 	pick("root:x:0:0:root:/root:/bin/sh\n", 0, 0, AGENT_ID_FIRST);
 	pick("u:x:66000:1000::/:/bin/sh\n", 0, 0, AGENT_ID_FIRST + 1);
 	pick("u:x:1000:66000::/:/bin/sh\n", 0, 0, AGENT_ID_FIRST + 1); /* as a group */
-	pick("u:x:66000:\nv:x:66001:u", 0, 0, AGENT_ID_FIRST + 2);	/* no newline at the end */
+	pick("u:x:66000:\nv:x:66001:u", 0, 0, AGENT_ID_FIRST + 2);     /* no newline at the end */
 	pick("", 5, 0, AGENT_ID_FIRST + 5);
 }
 

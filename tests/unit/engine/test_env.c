@@ -10,16 +10,32 @@
 #include <string.h>
 
 static char *host[] = {
-	"PATH=/usr/bin", "HOME=/home/other", "LANG=C.UTF-8", "LC_TIME=C", "TERM=xterm",
-	"AWS_SECRET_ACCESS_KEY=s3cret", "SSH_AUTH_SOCK=/run/agent", "DBUS_SESSION_BUS_ADDRESS=unix:x",
-	"DOCKER_HOST=unix:///x", "XDG_RUNTIME_DIR=/run/user/1", "LD_PRELOAD=/tmp/x.so", "MODEL_KEY=k",
-	"http_proxy=http://corp:3128", "EMPTY=", "odd", "MODE=mine", NULL,
+	"PATH=/usr/bin",
+	"HOME=/home/other",
+	"LANG=C.UTF-8",
+	"LC_TIME=C",
+	"TERM=xterm",
+	"AWS_SECRET_ACCESS_KEY=s3cret",
+	"SSH_AUTH_SOCK=/run/agent",
+	"DBUS_SESSION_BUS_ADDRESS=unix:x",
+	"DOCKER_HOST=unix:///x",
+	"XDG_RUNTIME_DIR=/run/user/1",
+	"LD_PRELOAD=/tmp/x.so",
+	"MODEL_KEY=k",
+	"http_proxy=http://corp:3128",
+	"EMPTY=",
+	"odd",
+	"MODE=mine",
+	NULL,
 };
 
 static struct env_spec plain(void)
 {
-	return (struct env_spec){.from = host, .home = "/home/me", .cwd = "/home/me/shop",
-				 .session_id = "shop-7f3a", .has_proxy = true};
+	return (struct env_spec){.from = host,
+				 .home = "/home/me",
+				 .cwd = "/home/me/shop",
+				 .session_id = "shop-7f3a",
+				 .has_proxy = true};
 }
 
 static void the_keep_list_passes_and_nothing_else_does(void **state)
@@ -33,9 +49,15 @@ static void the_keep_list_passes_and_nothing_else_does(void **state)
 	assert_string_equal(env_get(env.vars, "HOME"), "/home/me");
 	assert_string_equal(env_get(env.vars, "PWD"), "/home/me/shop");
 	assert_string_equal(env_get(env.vars, "DRYDOCK_SESSION"), "shop-7f3a");
-	static const char *const gone[] = {"AWS_SECRET_ACCESS_KEY", "SSH_AUTH_SOCK",
-					   "DBUS_SESSION_BUS_ADDRESS", "DOCKER_HOST", "XDG_RUNTIME_DIR",
-					   "LD_PRELOAD", "MODEL_KEY", "EMPTY", "MODE"};
+	static const char *const gone[] = {"AWS_SECRET_ACCESS_KEY",
+					   "SSH_AUTH_SOCK",
+					   "DBUS_SESSION_BUS_ADDRESS",
+					   "DOCKER_HOST",
+					   "XDG_RUNTIME_DIR",
+					   "LD_PRELOAD",
+					   "MODEL_KEY",
+					   "EMPTY",
+					   "MODE"};
 	for (size_t i = 0; i < sizeof(gone) / sizeof(gone[0]); i++)
 		assert_null(env_get(env.vars, gone[i]));
 	assert_null(env.vars[env.n]);
@@ -81,8 +103,8 @@ static void a_flag_passes_or_sets_a_variable_and_wins(void **state)
 	struct env env;
 	struct env_spec spec = plain();
 	spec.set = (const char *const[]){"MODE=preset", NULL};
-	spec.add = (const char *const[]){"AWS_SECRET_ACCESS_KEY", "MODE=flag", "EMPTY", "NEW=a=b",
-					 "no_proxy=*", NULL};
+	spec.add = (const char *const[]){
+		"AWS_SECRET_ACCESS_KEY", "MODE=flag", "EMPTY", "NEW=a=b", "no_proxy=*", NULL};
 	assert_int_equal(env_make(&spec, &env, NULL), 0);
 	assert_string_equal(env_get(env.vars, "AWS_SECRET_ACCESS_KEY"), "s3cret");
 	assert_string_equal(env_get(env.vars, "MODE"), "flag");
@@ -95,7 +117,8 @@ static void a_flag_passes_or_sets_a_variable_and_wins(void **state)
 static void what_may_not_or_cannot_be_passed_is_an_error(void **state)
 {
 	(void)state;
-	static const char *const bad[] = {"SSH_AUTH_SOCK", "DBUS_X=1", "DOCKER_HOST=x", "NOT_SET", "=x", ""};
+	static const char *const bad[] = {"SSH_AUTH_SOCK", "DBUS_X=1", "DOCKER_HOST=x",
+					  "NOT_SET",	   "=x",       ""};
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		struct env env = {0};
 		struct err err = {0};

@@ -86,7 +86,8 @@ static void signals_are_passed_on(void **state)
 	(void)state;
 	static const int passed[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
 	for (size_t i = 0; i < sizeof(passed) / sizeof(passed[0]); i++) {
-		struct jail jail = start("trap 'exit 41' INT TERM HUP QUIT; kill -STOP $$; while :; do read x; done");
+		struct jail jail = start("trap 'exit 41' INT TERM HUP QUIT; kill -STOP $$; while "
+					 ":; do read x; done");
 		int status;
 		/* stopped: its traps are set */
 		assert_int_equal(waitpid(jail.init_pid, &status, WUNTRACED), jail.init_pid);
@@ -160,7 +161,8 @@ static void the_egress_may_die_and_the_session_lives_on(void **state)
 	/* the agent ends only after the notice: it waits for the egress to be gone */
 	char script[128];
 	(void)snprintf(script, sizeof(script),
-		       "while ! grep -q '^State:.Z' /proc/%d/status; do :; done; sleep 0.2; exit 3", egress);
+		       "while ! grep -q '^State:.Z' /proc/%d/status; do :; done; sleep 0.2; exit 3",
+		       egress);
 	struct jail jail = start(script);
 	struct engine_result r = supervise(&jail, pidfd, 0);
 	assert_int_equal(r.exit_code, 3);
@@ -190,7 +192,8 @@ static void keys_reach_the_agent_its_text_comes_back_and_the_terminal_is_restore
 		int agent;
 		pid_t agent_pid = forkpty(&agent, NULL, NULL, NULL);
 		if (agent_pid == 0) {
-			execl("/bin/sh", "sh", "-c", "read x; stty size; echo \"got:$x\"; exit 5", (char *)NULL);
+			execl("/bin/sh", "sh", "-c", "read x; stty size; echo \"got:$x\"; exit 5",
+			      (char *)NULL);
 			_exit(127);
 		}
 		struct jail jail = {.init_pid = agent_pid,
@@ -226,7 +229,8 @@ int main(void)
 		cmocka_unit_test(a_second_interrupt_kills_what_ignores_the_first),
 		cmocka_unit_test(the_time_limit_asks_and_is_told_apart),
 		cmocka_unit_test(the_egress_may_die_and_the_session_lives_on),
-		cmocka_unit_test(keys_reach_the_agent_its_text_comes_back_and_the_terminal_is_restored),
+		cmocka_unit_test(
+			keys_reach_the_agent_its_text_comes_back_and_the_terminal_is_restored),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

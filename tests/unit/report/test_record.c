@@ -21,10 +21,12 @@ static FILE *file_of(const char *text)
 static void every_field_comes_back(void **state)
 {
 	(void)state;
-	FILE *f = file_of("{\"v\":1,\"time\":\"2026-11-23T16:51:36.042Z\",\"seq\":7,\"event\":\"close\","
-			  "\"protocol\":\"connect\",\"name\":\"a.example\",\"port\":443,\"verdict\":\"allow\","
-			  "\"reason\":\"ok\",\"rule\":\"x:3\",\"address\":\"192.0.2.1\",\"up\":5,\"down\":6,"
-			  "\"ms\":9,\"seen\":\"b\"}\n");
+	FILE *f = file_of(
+		"{\"v\":1,\"time\":\"2026-11-23T16:51:36.042Z\",\"seq\":7,\"event\":\"close\","
+		"\"protocol\":\"connect\",\"name\":\"a.example\",\"port\":443,\"verdict\":"
+		"\"allow\","
+		"\"reason\":\"ok\",\"rule\":\"x:3\",\"address\":\"192.0.2.1\",\"up\":5,\"down\":6,"
+		"\"ms\":9,\"seen\":\"b\"}\n");
 	struct record_reader reader = {.in = f};
 	const struct record *r = record_next(&reader);
 	assert_non_null(r);
@@ -44,7 +46,8 @@ static void every_field_comes_back(void **state)
 static void lines_that_are_no_record_are_counted_and_skipped(void **state)
 {
 	(void)state;
-	FILE *f = file_of("{\"name\":\"cut sho\n[1]\n\n{\"verdict\":\"deny\",\"port\":-1}\n{\"name\":\"las");
+	FILE *f = file_of(
+		"{\"name\":\"cut sho\n[1]\n\n{\"verdict\":\"deny\",\"port\":-1}\n{\"name\":\"las");
 	struct record_reader reader = {.in = f};
 	const struct record *r = record_next(&reader);
 	assert_non_null(r);

@@ -10,7 +10,8 @@
 
 static struct record denied(const char *name, uint16_t port, const char *reason)
 {
-	return (struct record){.verdict = "deny", .name = name, .port = port, .reason = reason, .rule = ""};
+	return (struct record){
+		.verdict = "deny", .name = name, .port = port, .reason = reason, .rule = ""};
 }
 
 static void add(struct summary *s, const char *name, uint16_t port, const char *reason)
@@ -66,8 +67,10 @@ static void a_hint_fits_its_reason(void **state)
 	} cases[] = {
 		{{.name = "a.example", .port = 443, .reason = "not-allowlisted"}, "a.example"},
 		{{.name = "a.example", .port = 0, .reason = "not-allowlisted"}, "a.example"},
-		{{.name = "a.example", .port = 8443, .reason = "port-not-allowed"}, "a.example:8443"},
-		{{.name = "a.example", .port = 443, .reason = "private-address"}, "a.example private"},
+		{{.name = "a.example", .port = 8443, .reason = "port-not-allowed"},
+		 "a.example:8443"},
+		{{.name = "a.example", .port = 443, .reason = "private-address"},
+		 "a.example private"},
 		{{.name = "192.0.2.1", .port = 80, .reason = "ip-literal"}, "192.0.2.1:80"},
 		{{.name = "2001:db8::1", .port = 80, .reason = "ip-literal"}, "[2001:db8::1]:80"},
 		{{.name = "a.example", .port = 443, .reason = "no-sni"}, "a.example no-sni"},
@@ -86,8 +89,9 @@ static void a_hint_fits_its_reason(void **state)
 static void a_name_made_to_fool_is_escaped_and_never_part_of_a_hint(void **state)
 {
 	(void)state;
-	static const char *const names[] = {"a;rm -rf ~", "$(id).example", "a\x1b[2J.example", "-oProxy",
-					    "a\nb", "A.EXAMPLE", "`id`", "a\xe2\x80\xae.example"};
+	static const char *const names[] = {
+		"a;rm -rf ~", "$(id).example", "a\x1b[2J.example",     "-oProxy", "a\nb",
+		"A.EXAMPLE",  "`id`",	       "a\xe2\x80\xae.example"};
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		struct summary s = {0};
 		AUTO(buf) struct buf out = {.max = 8192};

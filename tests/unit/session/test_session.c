@@ -77,8 +77,10 @@ static void xdg_folders_are_used_when_absolute_and_private(void **state)
 	const struct world *w = *state;
 	struct session_roots roots;
 	char expected[PATH_MAX];
-	struct session_env env = {
-		.home = w->home, .xdg_state_home = w->top, .xdg_runtime_dir = w->run, .tmp = w->tmp};
+	struct session_env env = {.home = w->home,
+				  .xdg_state_home = w->top,
+				  .xdg_runtime_dir = w->run,
+				  .tmp = w->tmp};
 	assert_int_equal(session_roots_find(&env, &roots, NULL), 0);
 	(void)snprintf(expected, sizeof(expected), "%s/drydock/sessions", w->top);
 	assert_string_equal(roots.state, expected);
@@ -237,8 +239,12 @@ static void the_record_says_what_ran_and_escapes_it(void **state)
 	const struct world *w = *state;
 	struct session s;
 	char *argv[] = {"echo", "a\"b\x1b", NULL};
-	const struct session_meta meta = {.engine = "native", .cwd = "/x", .argv = argv,
-					  .started_ms = 1000, .ended_ms = 2000, .exit_code = 3};
+	const struct session_meta meta = {.engine = "native",
+					  .cwd = "/x",
+					  .argv = argv,
+					  .started_ms = 1000,
+					  .ended_ms = 2000,
+					  .exit_code = 3};
 	assert_int_equal(session_create(&w->roots, "shop", &s, NULL), 0);
 	assert_int_equal(session_write_meta(&s, &meta, NULL), 0);
 	char path[PATH_MAX + 16];
