@@ -2,7 +2,9 @@
 /* tests/unit/egress/test_worker_connect.c - CONNECT, the ClientHello, the relay: each refusal with its allowed twin */
 #include "worker_rig.h"
 
-#include <fcntl.h>
+#include <poll.h>
+#include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 static const char granted[] = "HTTP/1.1 200 Connection established\r\n\r\n";
@@ -377,6 +379,79 @@ static void a_silent_tunnel_ends_only_after_its_limit(void **state)
 	close(server);
 }
 
+static bool broker_hears_within(struct rig *r, int ms)
+{
+	struct pollfd p = {.fd = r->broker.fd, .events = POLLIN};
+
+	return poll(&p, 1, ms) > 0;
+}
+
+static void a_client_too_many_waits_for_its_turn(void **state)
+{
+	struct rig *r = *state;
+	int clients[RIG_MAX_FLOWS], servers[RIG_MAX_FLOWS];
+	uint64_t flows[RIG_MAX_FLOWS];
+
+	for (int i = 0; i < RIG_MAX_FLOWS; i++)
+		clients[i] = tunnel(r, JUDGE_RAW, 0, &servers[i], &flows[i]);
+	int late = rig_client();
+	rig_send(late, "CONNECT late.example:443 HTTP/1.1\r\nHost: late.example\r\n\r\n");
+	assert_false(broker_hears_within(r, 100));
+	close(clients[0]);
+	close(servers[0]);
+	rig_take_close(r, flows[0], REASON_NONE);
+	rig_refuse(r, rig_take_open(r, "late.example", 443).flow, REASON_NOT_ALLOWLISTED);
+	rig_expect(late, "HTTP/1.1 403 ");
+	close(late);
+	for (int i = 1; i < RIG_MAX_FLOWS; i++) {
+		close(clients[i]);
+		close(servers[i]);
+		rig_take_close(r, flows[i], REASON_NONE);
+	}
+}
+
+static long cpu_ms(pid_t pid)
+{
+	clockid_t clock;
+	struct timespec t;
+
+	assert_int_equal(clock_getcpuclockid(pid, &clock), 0);
+	assert_int_equal(clock_gettime(clock, &t), 0);
+	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static void without_descriptors_the_worker_waits_and_does_not_spin(void **state)
+{
+	struct rig *r = *state;
+	struct rlimit none = {0}, before;
+
+	assert_int_equal(prlimit(r->worker, RLIMIT_NOFILE, NULL, &before), 0);
+	none.rlim_max = before.rlim_max;
+	assert_int_equal(prlimit(r->worker, RLIMIT_NOFILE, &none, NULL), 0);
+	int client = rig_client();
+	rig_send(client, "CONNECT late.example:443 HTTP/1.1\r\nHost: late.example\r\n\r\n");
+	long used = cpu_ms(r->worker);
+	assert_false(broker_hears_within(r, 300));
+	assert_true(cpu_ms(r->worker) - used < 100);
+	assert_int_equal(prlimit(r->worker, RLIMIT_NOFILE, &before, NULL), 0);
+	rig_refuse(r, rig_take_open(r, "late.example", 443).flow, REASON_NOT_ALLOWLISTED);
+	rig_expect(client, "HTTP/1.1 403 ");
+	close(client);
+}
+
+static void when_the_broker_goes_everything_closes(void **state)
+{
+	struct rig *r = *state;
+	uint64_t flow;
+	int server, client = tunnel(r, JUDGE_RAW, 0, &server, &flow);
+
+	shutdown(r->broker.fd, SHUT_RDWR);
+	rig_expect_end(client);
+	rig_expect_end(server);
+	close(client);
+	close(server);
+}
+
 #define RIG(test) cmocka_unit_test_setup_teardown(test, rig_up, rig_down)
 #define IMPATIENT(test) cmocka_unit_test_setup_teardown(test, rig_up_impatient, rig_down)
 
@@ -401,6 +476,9 @@ int main(void)
 		RIG(more_relays_than_pipes_all_get_their_bytes),
 		RIG(a_client_that_leaves_while_the_broker_thinks_costs_nothing),
 		RIG(ambiguous_requests_are_refused_and_noted),
+		RIG(a_client_too_many_waits_for_its_turn),
+		RIG(without_descriptors_the_worker_waits_and_does_not_spin),
+		RIG(when_the_broker_goes_everything_closes),
 		IMPATIENT(a_silent_client_is_sent_away),
 		IMPATIENT(a_silent_tunnel_ends_only_after_its_limit),
 	};

@@ -101,7 +101,7 @@ static void run_worker(int broker_fd, int listeners_fd, uint32_t limit_ms)
 		.first_bytes_ms = limit_ms,
 		.idle_ms = limit_ms,
 		.linger_ms = limit_ms,
-		.max_flows = 64,
+		.max_flows = RIG_MAX_FLOWS,
 	};
 	int rc = set.loop ? 0 : -1;
 
