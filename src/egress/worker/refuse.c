@@ -98,6 +98,10 @@ static void refuse_transparent(struct flow *f, const struct wire_refused *why)
 
 void refuse_flow(struct flow *f, const struct wire_refused *why)
 {
+	if (f->http) {
+		refuse_http(f, why); /* requests were read already: that is what it speaks */
+		return;
+	}
 	switch ((enum flow_front)f->front) {
 	case FRONT_PROXY:
 	case FRONT_CONNECT:
@@ -227,7 +231,8 @@ void refuse_go_on(struct flow *f)
 		return;
 	}
 	/* Who waits for an answer, and was read to the end, has nothing unread that could become an RST. */
-	if ((f->front == FRONT_CONNECT || f->front == FRONT_SOCKS) && !f->client_more && !f->in.n) {
+	if (!f->http && !f->client_more && !f->in.n &&
+	    (f->front == FRONT_CONNECT || f->front == FRONT_SOCKS)) {
 		flow_close(f);
 		return;
 	}

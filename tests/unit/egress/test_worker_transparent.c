@@ -40,13 +40,15 @@ static size_t question(const char *name, uint16_t type, uint16_t class, bool has
 /* A UDP socket connected to @server: an answer from any other address would not arrive. */
 static int udp(const char *server)
 {
-	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(53)};
+	struct sockaddr_storage to;
 	struct timeval limit = {.tv_sec = 10};
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct addr a;
 
-	inet_pton(AF_INET, server, &to.sin_addr);
+	assert_true(addr_parse(span_of(server), &a));
+	socklen_t n = addr_to_sockaddr(&a, 53, &to);
+	int fd = socket(to.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
-	assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&to, n), 0);
 	return fd;
 }
 
@@ -264,6 +266,34 @@ static void a_connection_to_a_synthetic_address_is_one_to_its_name(void **state)
 	rig_take_close(r, q.flow, REASON_NONE);
 }
 
+static void both_families_lead_to_the_name(void **state)
+{
+	struct rig *r = *state;
+	uint8_t reply[1024];
+	int fd = udp(RIG_FIRST_V6);
+
+	send_question(fd, "six.example", DNS_AAAA);
+	rig_dns_verdict(r, rig_take_ask(r, "six.example").ask, REASON_NONE, "six.example", false);
+	receive(fd, reply);
+	assert_int_equal(n_answers(reply), 1);
+	close(fd);
+	int client = rig_connect(RIG_FIRST_V6, 5432);
+	struct wire_open q = rig_take_open(r, "six.example", 5432);
+	assert_int_equal(q.seen_in, SEEN_IN_DNS_TABLE);
+	assert_int_equal(q.client_v6, 1);
+	int server = rig_grant(r, q.flow, JUDGE_RAW, 0, "six.example");
+	rig_send(client, "hi");
+	rig_expect(server, "hi");
+	close(client);
+	close(server);
+	rig_take_close(r, q.flow, REASON_NONE);
+	fd = udp("::1");
+	send_question(fd, "six.example", DNS_A);
+	receive(fd, reply);
+	assert_int_equal(n_answers(reply), 1);
+	close(fd);
+}
+
 static void a_raw_port_lets_the_server_speak_first(void **state)
 {
 	struct rig *r = *state;
@@ -379,6 +409,7 @@ int main(void)
 		RIG(dns_over_tcp_takes_question_after_question),
 		RIG(a_dns_client_that_leaves_takes_its_question_with_it),
 		RIG(a_connection_to_a_synthetic_address_is_one_to_its_name),
+		RIG(both_families_lead_to_the_name),
 		RIG(a_raw_port_lets_the_server_speak_first),
 		RIG(an_address_that_nobody_was_given_is_asked_for_as_one_and_reset),
 		RIG(an_address_rule_lets_a_literal_through_without_a_server_name),

@@ -21,6 +21,13 @@ enum { LIMIT_S = 10, LONG_MS = 60000, SHORT_MS = 50, TEXT_MAX_BYTES = 1 << 20 };
 
 static const uint16_t transparent_ports[] = {22, 80, 443, 5432};
 
+/* linux/ipv6.h, which cannot be included beside netinet/in.h */
+struct in6_ifreq {
+	struct in6_addr ifr6_addr;
+	uint32_t ifr6_prefixlen;
+	int ifr6_ifindex;
+};
+
 static bool set_address(int fd, const char *name, const char *address, const char *mask)
 {
 	struct ifreq r = {0};
@@ -46,8 +53,29 @@ bool rig_namespace(void)
 		return false;
 	}
 	AUTO(fd) int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	AUTO(fd) int fd6 = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct in6_ifreq first = {.ifr6_prefixlen = 128, .ifr6_ifindex = (int)if_nametoindex("lo")};
+	inet_pton(AF_INET6, RIG_FIRST_V6, &first.ifr6_addr);
 	return set_address(fd, "lo", "127.0.0.1", "255.0.0.0") &&
-	       set_address(fd, "lo:1", "198.18.0.1", "255.254.0.0");
+	       set_address(fd, "lo:1", "198.18.0.1", "255.254.0.0") &&
+	       ioctl(fd6, SIOCSIFADDR, &first) == 0;
+}
+
+/* As the jail makes them: one IPv6 socket for both families that may answer from any address. */
+static int dual_listener(uint16_t port, int type)
+{
+	struct sockaddr_in6 at = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
+	int on = 1, off = 0, fd = socket(AF_INET6, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	assert_true(fd >= 0);
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
+	setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &on, sizeof(on));
+	setsockopt(fd, IPPROTO_IPV6, IPV6_FREEBIND, &on, sizeof(on));
+	assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+	if (type == SOCK_STREAM)
+		assert_int_equal(listen(fd, 128), 0);
+	return fd;
 }
 
 static int listener(const char *address, uint16_t port, int type)
@@ -58,8 +86,6 @@ static int listener(const char *address, uint16_t port, int type)
 	inet_pton(AF_INET, address, &at.sin_addr);
 	assert_true(fd >= 0);
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-	if (type == SOCK_DGRAM)
-		setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof(on));
 	assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
 	if (type == SOCK_STREAM)
 		assert_int_equal(listen(fd, 128), 0);
@@ -77,12 +103,12 @@ static void hand_over(int fd)
 	l.kind[l.n] = LISTEN_PROXY;
 	fds[l.n++] = listener("127.0.0.1", RIG_PROXY_PORT, SOCK_STREAM);
 	l.kind[l.n] = LISTEN_DNS_UDP;
-	fds[l.n++] = listener("0.0.0.0", 53, SOCK_DGRAM);
+	fds[l.n++] = dual_listener(53, SOCK_DGRAM);
 	l.kind[l.n] = LISTEN_DNS_TCP;
-	fds[l.n++] = listener("0.0.0.0", 53, SOCK_STREAM);
+	fds[l.n++] = dual_listener(53, SOCK_STREAM);
 	for (size_t i = 0; i < sizeof(transparent_ports) / sizeof(transparent_ports[0]); i++) {
 		l.kind[l.n] = LISTEN_TRANSPARENT;
-		fds[l.n++] = listener("0.0.0.0", transparent_ports[i], SOCK_STREAM);
+		fds[l.n++] = dual_listener(transparent_ports[i], SOCK_STREAM);
 	}
 	assert_int_equal(chan_send(&jail, WIRE_LISTENERS, &l, fds, l.n, 0), 0);
 	for (int i = 0; i < l.n; i++)
@@ -185,13 +211,16 @@ int rig_down(void **state)
 
 int rig_connect(const char *text, uint16_t port)
 {
-	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port)};
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
+	struct sockaddr_storage to;
+	struct addr a;
+	int on = 1;
 
-	inet_pton(AF_INET, text, &to.sin_addr);
+	assert_true(addr_parse(span_of(text), &a));
+	socklen_t n = addr_to_sockaddr(&a, port, &to);
+	int fd = socket(to.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	set_limit(fd);
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&to, n), 0);
 	return fd;
 }
 
@@ -220,34 +249,34 @@ void rig_expect(int fd, const char *text)
 	assert_memory_equal(got, text, n);
 }
 
-static char text[TEXT_MAX_BYTES];
+static char all[TEXT_MAX_BYTES];
 
 const char *rig_read_all(int fd)
 {
 	size_t used = 0;
 
 	for (;;) {
-		ssize_t n = recv(fd, text + used, sizeof(text) - 1 - used, 0);
+		ssize_t n = recv(fd, all + used, sizeof(all) - 1 - used, 0);
 		assert_true(n >= 0);
 		if (n == 0)
 			break;
 		used += (size_t)n;
 	}
-	text[used] = '\0';
-	return text;
+	all[used] = '\0';
+	return all;
 }
 
 const char *rig_read_head(int fd)
 {
 	size_t used = 0;
 
-	while (used < 4 || memcmp(text + used - 4, "\r\n\r\n", 4) != 0) {
-		assert_true(used < sizeof(text) - 1);
-		assert_int_equal(recv(fd, text + used, 1, 0), 1);
+	while (used < 4 || memcmp(all + used - 4, "\r\n\r\n", 4) != 0) {
+		assert_true(used < sizeof(all) - 1);
+		assert_int_equal(recv(fd, all + used, 1, 0), 1);
 		used++;
 	}
-	text[used] = '\0';
-	return text;
+	all[used] = '\0';
+	return all;
 }
 
 void rig_expect_end(int fd)

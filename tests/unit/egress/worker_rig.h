@@ -14,6 +14,9 @@
  * The rig lives in a network namespace of its own, in which 198.18.0.0/15 is local to lo, so that ports below 1024
  * and synthetic addresses work as behind TPROXY. Every read has a time limit: a test that hangs fails.
  */
+/** RIG_FIRST_V6 - the synthetic IPv6 address of the first name that is given one; local too */
+#define RIG_FIRST_V6 "fd64:7279:646f:636b::c612:1"
+
 enum { RIG_PROXY_PORT = 3128, RIG_MAX_KEPT = 64, RIG_MAX_FLOWS = 48 };
 
 struct rig {
