@@ -132,6 +132,43 @@ static int make_env(struct launch *l, const struct launch_flags *flags, const ch
 	return rc;
 }
 
+static bool is_within(const char *path, const char *folder)
+{
+	size_t n = strlen(folder);
+	return !strncmp(path, folder, n) &&
+	       (path[n] == '/' || !path[n] || (n && folder[n - 1] == '/'));
+}
+
+/*
+ * Where rules and records live must not be writable inside: the command could widen the next
+ * session, or rewrite what is known of this one.
+ */
+static int check_writable(const struct launch *l, const char *shown, struct err *err)
+{
+	const char *const own[] = {l->place.user_dir, l->place.roots.state, l->place.roots.runtime};
+	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
+		char real[PATH_MAX];
+		const char *path =
+			realpath(own[i], real) ? real : own[i]; /* not made yet: as named */
+		if (!is_within(path, shown) && !is_within(shown, path))
+			continue;
+		err_set(err, 0, "'%s' would be writable inside, and with it drydock's own '%s'",
+			shown, path);
+		return err_fix(err, "show a folder that does not hold it, or show it read-only");
+	}
+	return 0;
+}
+
+static int check_own_folders(const struct launch *l, struct err *err)
+{
+	const struct engine_request *r = &l->request;
+	int rc = r->project ? check_writable(l, r->project, err) : 0;
+	for (size_t i = 0; rc == 0 && i < r->n_mounts; i++)
+		if (r->mounts[i].is_writable)
+			rc = check_writable(l, r->mounts[i].path, err);
+	return rc;
+}
+
 int launch_make(struct launch *l, const struct launch_flags *flags, const char *session_id,
 		const char *state_dir, struct err *err)
 {
@@ -157,7 +194,8 @@ int launch_make(struct launch *l, const struct launch_flags *flags, const char *
 		.max_pids = flags->max_pids ? flags->max_pids : c->max_pids,
 		.cpu_percent = flags->cpu_percent ? flags->cpu_percent : c->cpu_percent,
 	};
-	return make_mounts(l, flags, err);
+	rc = make_mounts(l, flags, err);
+	return rc < 0 ? rc : check_own_folders(l, err);
 }
 
 void launch_drop(struct launch *l, bool may_undo)

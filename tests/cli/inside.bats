@@ -101,3 +101,20 @@ limits() {
 	has "$err" "fork"
 }
 @test "--pids bounds the processes" { each limits; }
+
+own_folders() {
+	as mkdir -p "$HOME_DIR/.config/drydock" || return 1
+	expect 125 drydock run --mount "rw:$HOME_DIR/.config" -- touch ran || return 1
+	has "$err" "drydock's own" || return 1
+	expect 125 drydock run --mount "rw:$HOME_DIR/.local" -- touch ran || return 1
+	expect 125 drydock run --mount "rw:$TOP/$WHO/run" -- touch ran || return 1
+	EXTRA=(XDG_STATE_HOME="$PROJECT/state")
+	expect 125 drydock run -- touch ran || return 1
+	[ ! -e ran ] || return 1
+	rm -r state
+	# its twin: read-only is no harm
+	EXTRA=()
+	expect 0 drydock run -q --mount "ro:$HOME_DIR/.config" -- ls -d "$HOME_DIR/.config/drydock" || return 1
+	rm -r "$HOME_DIR/.config"
+}
+@test "what holds drydock's rules and records is never writable inside" { each own_folders; }
