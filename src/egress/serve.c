@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/own.h"
 #include "egress/broker/broker.h"
+#include "egress/broker/process.h"
 #include "egress/resolv_conf.h"
 #include "egress/wire/fds.h"
 #include "egress/wire/messages.h"
@@ -240,6 +241,10 @@ static int become_broker(const struct serve *s, struct err *err)
 	int rc = place_fds(s);
 	if (rc < 0)
 		return err_set(err, -rc, "placing the broker's descriptors");
+	/* For a jail the program was executed for this session alone, with a clean environment: fresh already. */
+	optind = 0; /* getopt(3) starts over */
+	if (s->jail_fd >= 0 && !environ[0])
+		exit(broker_main((int)n - 1, (char **)(uintptr_t)(argv + 1)));
 	(void)execveat(BROKER_FD_EXE, "", (char *const *)(uintptr_t)argv, no_env, AT_EMPTY_PATH);
 	return err_set(err, errno, "executing the broker"); /* it returns on failure only */
 }

@@ -55,7 +55,7 @@ start() { # runs a session in the background; $session is its supervisor
 
 @test "C-19 each process of the egress dies: the egress is shut, the session lives on, nothing is left" {
 	for k in $(kinds); do
-		for part in worker broker resolver; do
+		for part in worker serve resolver; do # serve becomes the broker
 			run lab "$k" "part=$part; $left_over"'
 				cat >$LAB/home/project/../script <<"S"
 curl -sS -m 5 http://allowed.test/; touch /tmp/one
