@@ -4,7 +4,7 @@ BUILD ?= build
 CMD ?=
 FUZZ_SECONDS ?= 60
 
-.PHONY: all deps build run test bench fuzz lint install clean
+.PHONY: all deps build programs run test bench fuzz lint install clean
 all: build
 
 deps:
@@ -14,8 +14,13 @@ build: deps
 	@[ -f $(BUILD)/build.ninja ] || meson setup $(BUILD) >/dev/null
 	@ninja -C $(BUILD) | tail -n 1
 
+# The two programs, without the tests.
+programs: deps
+	@[ -f $(BUILD)/build.ninja ] || meson setup $(BUILD) >/dev/null
+	@ninja -C $(BUILD) drydock drydock-egress | tail -n 1
+
 # Without CMD: a session against servers of its own, see demo/run.sh. With CMD: that command, contained, here.
-run: build
+run: programs
 	@if [ -n "$(CMD)" ]; then $(BUILD)/drydock run -- $(CMD); else demo/run.sh $(BUILD); fi
 
 test: build

@@ -28,21 +28,26 @@ prepare() { # DIR BUILD
 		openssl x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 30 -out server.pem \
 			-extfile <(echo "subjectAltName=$names") 2>/dev/null
 		chmod 644 server.key ca.pem server.pem
-		ssh-keygen -q -t ed25519 -N '' -f hostkey
-		ssh-keygen -q -t ed25519 -N '' -f clientkey
-		chmod 644 clientkey
+		# ssh and git are for the tests; the demo does without
+		if command -v ssh-keygen >/dev/null; then
+			ssh-keygen -q -t ed25519 -N '' -f hostkey
+			ssh-keygen -q -t ed25519 -N '' -f clientkey
+			chmod 644 clientkey
+		fi
 		if command -v keytool >/dev/null; then
 			keytool -importcert -noprompt -alias lab -file ca.pem -keystore trust.p12 -storetype PKCS12 -storepass changeit \
 				>/dev/null 2>&1
 		fi
-		git init -q --bare repo.git
-		git init -q work
-		echo hello >work/file
-		git -C work -c user.name=lab -c user.email=lab@example add file
-		git -C work -c user.name=lab -c user.email=lab@example commit -qm first
-		git -C work push -q ../repo.git HEAD:refs/heads/main
-		git -C repo.git symbolic-ref HEAD refs/heads/main
-		git -C repo.git update-server-info
+		if command -v git >/dev/null; then
+			git init -q --bare repo.git
+			git init -q work
+			echo hello >work/file
+			git -C work -c user.name=lab -c user.email=lab@example add file
+			git -C work -c user.name=lab -c user.email=lab@example commit -qm first
+			git -C work push -q ../repo.git HEAD:refs/heads/main
+			git -C repo.git symbolic-ref HEAD refs/heads/main
+			git -C repo.git update-server-info
+		fi
 		chmod -R a+rX .
 	)
 }
@@ -90,7 +95,7 @@ inside() { # KIND DIR SCRIPT
 		ip addr add "$a/32" dev lo
 	done
 	ip -6 addr add 2606:2800:220:1::10/128 dev lo
-	ssh_server "$dir"
+	[ ! -e "$dir/hostkey" ] || [ ! -x /usr/sbin/sshd ] || ssh_server "$dir"
 	# The servers use low ports; what runs later has no such right and needs none.
 	env -i PATH=/usr/bin:/bin /usr/bin/python3 "$dir/internet.py" "$dir" &
 	servers=$!
