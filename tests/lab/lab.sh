@@ -99,7 +99,7 @@ inside() { # KIND DIR SCRIPT
 	# The servers use low ports; what runs later has no such right and needs none.
 	env -i PATH=/usr/bin:/bin /usr/bin/python3 "$dir/internet.py" "$dir" &
 	servers=$!
-	trap 'kill $servers $(cat "$dir"/run.*/pid) 2>/dev/null || true; wait $servers 2>/dev/null || true' EXIT
+	trap 'kill $servers $(cat "$dir"/run.*/pid 2>/dev/null) 2>/dev/null || true; wait $servers 2>/dev/null || true' EXIT
 	if [ -e "$dir/task" ]; then # a model's API, for the tests with real agents
 		env -i PATH=/usr/bin:/bin /usr/bin/python3 "$dir/stub_api.py" 93.184.216.30 443 "$dir/server.pem" "$dir/server.key" \
 			"$dir/hits.log" "$dir/task" &
