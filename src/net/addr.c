@@ -43,9 +43,10 @@ static const struct {
 	uint8_t bits;
 	uint8_t class;
 } blocks_v6[] = {
-	{{0xfd, 0x00, 0x0e, 0xc2, [14] = 0x02, [15] = 0x54}, 128, ADDR_METADATA}, /* AWS fd00:ec2::254 */
-	{{0xfd, 0x00, 0x0e, 0xc2, [15] = 0x23}, 128, ADDR_METADATA}, /* AWS EKS fd00:ec2::23 */
+	{{0xfd, 0x00, 0x0e, 0xc2}, 32, ADDR_METADATA}, /* AWS: fd00:ec2::254, ::253, ::23 */
 	{{0xfd, 0x20, 0x00, 0xce, [14] = 0x02, [15] = 0x54}, 128, ADDR_METADATA}, /* GCP fd20:ce::254 */
+	{{0xfd, 0x00, 0x00, 0x42, [15] = 0x42}, 128, ADDR_METADATA}, /* Scaleway fd00:42::42 */
+	{{0x00, 0x64, 0xff, 0x9b}, 96, ADDR_PUBLIC}, /* NAT64 well-known prefix: what lies inside decides */
 	{{[15] = 1}, 128, ADDR_LOOPBACK},
 	{{0}, 128, ADDR_SPECIAL},
 	{{0x01}, 64, ADDR_SPECIAL},		   /* 100::/64 discard */
@@ -77,8 +78,18 @@ static enum addr_class classify_v4(const uint8_t *bytes)
 	return ADDR_PUBLIC;
 }
 
-/* The IPv4 address that a v6 one carries for a translator or tunnel, or NULL. */
-static const uint8_t *inner_v4(const uint8_t *b)
+/* Of two readings of one address the one that is harder to open counts. */
+static enum addr_class worse(enum addr_class a, enum addr_class b)
+{
+	static const uint8_t rank[ADDR_CLASSES] = {
+		[ADDR_PUBLIC] = 0,   [ADDR_PRIVATE] = 1, [ADDR_SPECIAL] = 2,
+		[ADDR_LOOPBACK] = 3, [ADDR_LINK] = 4,	 [ADDR_METADATA] = 5,
+	};
+	return rank[a] >= rank[b] ? a : b;
+}
+
+/* The class of the IPv4 addresses that a v6 one carries for a translator or tunnel; public when it has none. */
+static enum addr_class classify_inner(const uint8_t *b)
 {
 	static const uint8_t nat64[12] = {0x00, 0x64, 0xff, 0x9b};
 	static const uint8_t nat64_local[6] = {0x00, 0x64, 0xff, 0x9b, 0x00, 0x01};
@@ -86,31 +97,39 @@ static const uint8_t *inner_v4(const uint8_t *b)
 	static const uint8_t translated[12] = {[8] = 0xff, [9] = 0xff}; /* ::ffff:0:0/96, RFC 2765 */
 	static const uint8_t zero[12];
 
-	if (!memcmp(b, nat64, 12) || !memcmp(b, nat64_local, 6) || !memcmp(b, mapped, 12) ||
-	    !memcmp(b, translated, 12))
-		return b + 12;
-	if (!memcmp(b, zero, 12) && (b[12] || b[13] || b[14] || b[15] > 1))
-		return b + 12; /* v4-compatible, deprecated */
+	if (!memcmp(b, nat64, 12) || !memcmp(b, mapped, 12) || !memcmp(b, translated, 12) || !memcmp(b, zero, 12))
+		return classify_v4(b + 12);
+	if (!memcmp(b, nat64_local, 6)) { /* RFC 6052: the /48 form, or a /96 prefix chosen below it */
+		const uint8_t split[4] = {b[6], b[7], b[9], b[10]};
+		return worse(classify_v4(split), classify_v4(b + 12));
+	}
+	if (b[0] == 0x20 && b[1] == 0x02)
+		return classify_v4(b + 2); /* 6to4, RFC 3056 */
+	if (b[0] == 0x20 && b[1] == 0x01 && b[2] == 0 && b[3] == 0) { /* Teredo, RFC 4380: server; client, inverted */
+		const uint8_t client[4] = {(uint8_t)~b[12], (uint8_t)~b[13], (uint8_t)~b[14], (uint8_t)~b[15]};
+		return worse(classify_v4(b + 4), classify_v4(client));
+	}
 	if ((b[8] == 0x00 || b[8] == 0x02) && b[9] == 0 && b[10] == 0x5e && b[11] == 0xfe)
-		return b + 12; /* ISATAP, RFC 5214 */
-	return NULL;
+		return classify_v4(b + 12); /* ISATAP, RFC 5214 */
+	return ADDR_PUBLIC;
+}
+
+static enum addr_class classify_outer(const uint8_t *bytes)
+{
+	for (size_t i = 0; i < sizeof(blocks_v6) / sizeof(blocks_v6[0]); i++)
+		if (bits_equal(bytes, blocks_v6[i].net, blocks_v6[i].bits))
+			return (enum addr_class)blocks_v6[i].class;
+	return ADDR_SPECIAL; /* outside 2000::/3 nothing is routed */
 }
 
 static enum addr_class classify_v6(const uint8_t *bytes)
 {
-	const uint8_t *inner = inner_v4(bytes);
-	if (inner) {
-		enum addr_class c = classify_v4(inner);
-		bool is_nat64 = bytes[0] == 0x00 && bytes[1] == 0x64 && bytes[4] == 0;
-		if (c != ADDR_PUBLIC)
-			return c;
-		if (bytes[0] == 0 && !(is_nat64 && bytes[5] == 0))
-			return ADDR_SPECIAL; /* compatible, translated, local NAT64: no host on the internet */
-	}
-	for (size_t i = 0; i < sizeof(blocks_v6) / sizeof(blocks_v6[0]); i++)
-		if (bits_equal(bytes, blocks_v6[i].net, blocks_v6[i].bits))
-			return (enum addr_class)blocks_v6[i].class;
-	return inner ? ADDR_PUBLIC : ADDR_SPECIAL; /* outside 2000::/3 nothing is routed */
+	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+	enum addr_class inner = classify_inner(bytes);
+	if (!memcmp(bytes, mapped, 12))
+		return inner;
+	enum addr_class outer = classify_outer(bytes);
+	return outer == ADDR_SPECIAL && inner != ADDR_PUBLIC ? inner : worse(outer, inner);
 }
 
 enum addr_class addr_classify(const struct addr *a)

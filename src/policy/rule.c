@@ -13,6 +13,7 @@
 struct line {
 	struct span left;
 	const uint8_t *start;
+	const uint8_t *open_quote; /* a quote that the line does not close, or NULL */
 	struct policy_error *err;
 };
 
@@ -35,21 +36,21 @@ static bool is_blank(uint8_t c)
 /* The next word, quotes included as they stand; empty at the end of the line or at a comment. */
 static struct span next_word(struct line *line)
 {
-	struct span *left = &line->left;
-	while (left->n && is_blank(left->p[0])) {
-		left->p++;
-		left->n--;
-	}
-	struct span word = {.p = left->p};
-	if (left->n && left->p[0] == '#')
-		left->n = 0;
-	bool is_quoted = false;
-	while (left->n && (is_quoted || !is_blank(left->p[0]))) {
-		is_quoted ^= left->p[0] == '"';
-		word.n++;
-		left->p++;
-		left->n--;
-	}
+	const uint8_t *p = line->left.p;
+	const uint8_t *end = p + line->left.n;
+
+	while (p < end && is_blank(*p))
+		p++;
+	if (p < end && *p == '#')
+		end = p;
+	struct span word = {.p = p};
+	const uint8_t *quote = NULL;
+	for (; p < end && (quote || !is_blank(*p)); p++)
+		if (*p == '"')
+			quote = quote ? NULL : p;
+	line->open_quote = quote;
+	word.n = (size_t)(p - word.p);
+	line->left = span_make(p, (size_t)(end - p));
 	return word;
 }
 
@@ -356,26 +357,78 @@ static enum parse parse_option(struct line *line, struct span word, struct rule 
 		   meant ? " - did you mean '" : "", meant ? meant : "", meant ? "'?" : "");
 }
 
+static const char *const actions[] = {
+	[RULE_ALLOW] = "allow", [RULE_DENY] = "deny", [RULE_TELEMETRY] = "telemetry"};
+enum { N_ACTIONS = sizeof(actions) / sizeof(actions[0]) };
+
+/* True when the second word is an option, as behind a host; false when there is none, or another. */
+static bool is_option_next(struct line line)
+{
+	struct span next = next_word(&line);
+	const uint8_t *equals = next.n ? memchr(next.p, '=', next.n) : NULL;
+	struct span key = {next.p, equals ? (size_t)(equals - next.p) : next.n};
+	for (size_t i = 0; i < N_OPTIONS; i++)
+		if (span_is(key, options[i].word))
+			return true;
+	for (size_t i = 0; i < N_KEYS; i++)
+		if (span_is(key, keys[i]))
+			return true;
+	return false;
+}
+
+/* A bare first word that is no host: a setting, or an action written wrong. */
+static enum parse check_bare(struct line *line, struct span word)
+{
+	static const char *const settings[] = {"preset", "env",	    "keep",  "arg",	"mount",
+					       "limit",	 "lock",    "title", "command", "source"};
+	for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++)
+		if (span_is(word, settings[i]))
+			return bad(line, word.p,
+				   "'%s' is a setting, and only rules may stand here (a host of that name "
+				   "is written 'allow %s')", settings[i], settings[i]);
+	for (size_t i = 0; i < word.n; i++)
+		if (strchr(".:[/*", word.p[i]))
+			return PARSE_DONE;
+	struct line rest = *line;
+	if (next_word(&rest).n == 0 || is_option_next(*line))
+		return PARSE_DONE;
+	const char *meant = words_closest(word, actions, N_ACTIONS);
+	return bad(line, word.p, "unknown word '%s'%s%s%s", show(word).text, meant ? " - did you mean '" : "",
+		   meant ? meant : "", meant ? "'?" : "");
+}
+
+/* Reads the action, if it is written, and leaves the subject in @out. */
+static enum parse parse_action(struct line *line, struct rule *rule, struct span *out)
+{
+	struct span word = next_word(line);
+	if (word.n == 0)
+		return bad(line, line->start, "no rule on this line");
+	for (size_t i = 0; i < N_ACTIONS; i++) {
+		if (!span_is(word, actions[i]))
+			continue;
+		rule->action = (enum rule_action)i;
+		*out = next_word(line);
+		return out->n ? PARSE_DONE : bad(line, word.p, "'%s' names no host", actions[i]);
+	}
+	*out = word;
+	return check_bare(line, word);
+}
+
 enum parse rule_parse(struct span text, struct rule *out, struct policy_error *err)
 {
 	struct rule rule = {0};
 	struct line line = {.left = text, .start = text.p, .err = err};
+	struct span word = {0};
 
 	if (text.n > RULE_LINE_MAX_BYTES)
 		return bad(&line, text.p, "longer than %d bytes", RULE_LINE_MAX_BYTES);
-	struct span word = next_word(&line);
-	if (span_is(word, "allow") || span_is(word, "deny") || span_is(word, "telemetry")) {
-		rule.action = word.p[0] == 'a' ? RULE_ALLOW : word.p[0] == 'd' ? RULE_DENY : RULE_TELEMETRY;
-		struct span next = next_word(&line);
-		if (next.n == 0)
-			return bad(&line, word.p, "'%s' names no host", show(word).text);
-		word = next;
-	}
-	if (word.n == 0)
-		return bad(&line, text.p, "no rule on this line");
-	enum parse got = parse_subject(&line, word, &rule);
+	enum parse got = parse_action(&line, &rule, &word);
+	if (got == PARSE_DONE)
+		got = parse_subject(&line, word, &rule);
 	while (got == PARSE_DONE) {
 		word = next_word(&line);
+		if (line.open_quote)
+			return bad(&line, line.open_quote, "this quote is not closed");
 		if (word.n == 0) {
 			*out = rule;
 			return PARSE_DONE;
@@ -411,7 +464,6 @@ static void print_subject(const struct rule *rule, char *out, size_t *used)
 
 void rule_print(const struct rule *rule, char out[RULE_TEXT_BYTES])
 {
-	static const char *const actions[] = {"allow", "deny", "telemetry"};
 	size_t used = 0;
 
 	put(out, &used, "%s ", actions[rule->action]);

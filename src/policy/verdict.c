@@ -3,7 +3,7 @@
 
 /* Collects, over all matching rules, what decides. */
 struct tally {
-	uint16_t port; /* 0: any port will do */
+	uint16_t port;
 	bool has_allow_elsewhere; /* an allow rule names the host but not the port */
 	bool has_allow, has_deny;
 	unsigned allow_distance;
@@ -19,18 +19,12 @@ static bool covers_port(const struct rule_match *m, uint16_t port)
 	return false;
 }
 
-static bool covers_every_port(const struct rule_match *m)
-{
-	return m->n_ports == 1 && m->ports[0].first == 1 && m->ports[0].last == 65535;
-}
-
 static void tally_seen(const struct rule_match *m, void *arg)
 {
 	struct tally *t = arg;
 
 	if (m->action != RULE_ALLOW) {
-		/* Without a port only a deny of the whole host counts. */
-		bool hits = t->port ? covers_port(m, t->port) : covers_every_port(m);
+		bool hits = covers_port(m, t->port);
 		bool is_plainer = t->has_deny && t->deny.action == RULE_TELEMETRY && m->action == RULE_DENY;
 		if (hits && (!t->has_deny || is_plainer)) {
 			t->has_deny = true;
@@ -38,7 +32,7 @@ static void tally_seen(const struct rule_match *m, void *arg)
 		}
 		return;
 	}
-	if (t->port && !covers_port(m, t->port)) {
+	if (!covers_port(m, t->port)) {
 		t->has_allow_elsewhere = true;
 		return;
 	}
@@ -75,9 +69,57 @@ struct verdict verdict_name(const struct ruleset *set, const struct name *name, 
 	return tally_verdict(&t, VERDICT_NOT_ALLOWLISTED);
 }
 
+/* Looks for a port that an allow rule opens and no deny rule takes away. */
+struct port_search {
+	const struct ruleset *set;
+	const struct name *name;
+	uint32_t port;	      /* the one tried */
+	uint32_t denied_last; /* last port of the deny range that holds it; 0 when none does */
+	uint16_t found;	      /* 0 while there is none */
+	bool has_deny;
+	struct rule_match deny;
+};
+
+static void search_deny(const struct rule_match *m, void *arg)
+{
+	struct port_search *s = arg;
+	if (m->action == RULE_ALLOW)
+		return;
+	for (size_t i = 0; i < m->n_ports; i++)
+		if (s->port >= m->ports[i].first && s->port <= m->ports[i].last &&
+		    m->ports[i].last > s->denied_last)
+			s->denied_last = m->ports[i].last;
+}
+
+static void search_open(const struct rule_match *m, void *arg)
+{
+	struct port_search *s = arg;
+	if (m->action != RULE_ALLOW) {
+		if (!s->has_deny || (s->deny.action == RULE_TELEMETRY && m->action == RULE_DENY))
+			s->deny = *m;
+		s->has_deny = true;
+		return;
+	}
+	for (size_t i = 0; i < m->n_ports && !s->found; i++) {
+		for (s->port = m->ports[i].first; s->port <= m->ports[i].last; s->port = s->denied_last + 1) {
+			s->denied_last = 0;
+			ruleset_each_name(s->set, s->name, search_deny, s);
+			if (s->denied_last == 0) {
+				s->found = (uint16_t)s->port;
+				break;
+			}
+		}
+	}
+}
+
 struct verdict verdict_name_any_port(const struct ruleset *set, const struct name *name)
 {
-	return verdict_name(set, name, 0);
+	struct port_search s = {.set = set, .name = name};
+	ruleset_each_name(set, name, search_open, &s);
+	if (s.found)
+		return verdict_name(set, name, s.found);
+	struct tally t = {.has_deny = s.has_deny, .deny = s.deny};
+	return tally_verdict(&t, VERDICT_NOT_ALLOWLISTED);
 }
 
 struct verdict verdict_addr(const struct ruleset *set, const struct addr *a, uint16_t port)

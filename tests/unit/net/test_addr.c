@@ -27,7 +27,12 @@ static const struct {
 	{"::ffff:10.0.0.1", ADDR_PRIVATE}, {"::ffff:169.254.169.254", ADDR_METADATA}, {"64:ff9b::a00:1", ADDR_PRIVATE},
 	{"64:ff9b::7f00:1", ADDR_LOOPBACK}, {"64:ff9b::a9fe:a9fe", ADDR_METADATA}, {"64:ff9b::808:808", ADDR_PUBLIC},
 	{"64:ff9b:1::808:808", ADDR_SPECIAL}, {"::10.0.0.1", ADDR_PRIVATE}, {"::8.8.8.8", ADDR_SPECIAL},
-	{"2a00::5efe:a00:1", ADDR_PRIVATE},
+	{"2a00::5efe:a00:1", ADDR_PRIVATE}, {"2a00::200:5efe:169.254.169.254", ADDR_METADATA},
+	{"2a00::5efe:8.8.8.8", ADDR_PUBLIC}, {"fe80::5efe:10.0.0.1", ADDR_LINK},
+	{"64:ff9b:1:a9fe:a9:fe00:808:808", ADDR_METADATA}, {"64:ff9b:1:a9fe:a9:fe00:a00:1", ADDR_METADATA},
+	{"64:ff9b:1:a00:0:100::", ADDR_SPECIAL}, {"2002:a00:1::1", ADDR_PRIVATE}, {"2002:a9fe:a9fe::", ADDR_METADATA},
+	{"2001:0:7f00:1::", ADDR_LOOPBACK}, {"2001:0:808:808::f5ff:fffe", ADDR_PRIVATE},
+	{"2001:0:808:808::f7f7:f7f7", ADDR_SPECIAL}, {"fd00:ec2::253", ADDR_METADATA}, {"fd00:42::42", ADDR_METADATA},
 };
 
 static void each_address_has_its_class(void **state)

@@ -27,6 +27,10 @@ static const char *const good[][2] = {
 	{"a.example class=required risk=none why=\"with spaces and # in it\"", "allow a.example:443"},
 	{"a.example ech no-sni tls loopback", "allow a.example:443 loopback tls ech no-sni"},
 	{"a.example\r", "allow a.example:443"},
+	{"intranet private", "allow intranet:443 private"},
+	{"intranet class=required", "allow intranet:443"},
+	{"localhost", "allow localhost:443"},
+	{"allow lock", "allow lock:443"},
 };
 
 static void a_rule_is_read_and_prints_in_canonical_form(void **state)
@@ -68,6 +72,11 @@ static const struct {
 	{"*.internal", 1, "top-level"},	       {"*.corp.internal", 1, "one by one"},
 	{"b\xc3\xbc" "cher.example", 1, "host name"}, {":443", 1, "no host"},
 	{"[::1:443", 1, "closing"},
+	{"alow example.com", 1, "did you mean 'allow'"}, {"dney example.com", 1, "did you mean 'deny'"},
+	{"permit example.com", 1, "unknown word 'permit'"}, {"preset npm", 1, "is a setting"},
+	{"  lock", 3, "is a setting"},	       {"", 1, "no rule"}, {"# x", 1, "no rule"},
+	{"a.example why=\"x", 15, "not closed"}, {"a.example raw \"", 15, "not closed"},
+	{"allow \"a.example", 7, "host name"},
 };
 
 static void a_wrong_rule_names_the_column_and_the_reason(void **state)
