@@ -17,6 +17,7 @@ prepare() { # DIR BUILD
 	install -m 755 "$build/drydock" "$build/drydock-egress" "$dir/bin/"
 	cp -r "$here/../../data/presets" "$dir/share/drydock/"
 	install -m 644 "$here/internet.py" "$here/agents/stub_api.py" "$dir/"
+	install -m 755 "$here/lab.sh" "$dir/" # the checkout may lie where another user cannot look
 	(
 		cd "$dir"
 		openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -keyout ca.key -out ca.pem \
@@ -130,10 +131,11 @@ root)
 	exec unshare -n -m "$0" inside root "$2" "$3"
 	;;
 user)
+	cd "$2"
 	if [ "$(id -u)" -eq 0 ]; then
 		fresh "$2"
 		chown 65432:65432 "$2" "$2/dns.log" "$2/hits.log"
-		exec setpriv --reuid 65432 --regid 65432 --clear-groups "$0" user "$2" "$3"
+		exec setpriv --reuid 65432 --regid 65432 --clear-groups "$2/lab.sh" user "$2" "$3"
 	fi
 	[ -O "$2/hits.log" ] && fresh "$2"
 	exec unshare -U --map-user="$(id -u)" --map-group="$(id -g)" --keep-caps -n -m "$0" inside user "$2" "$3"
