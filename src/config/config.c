@@ -71,15 +71,24 @@ static int check_owner(int fd, const char *path, struct err *err)
 	return 0;
 }
 
+static bool is_below_user_dir(const struct loader *l, const char *path)
+{
+	size_t n = l->in->user_dir ? strlen(l->in->user_dir) : 0;
+	return n && strncmp(path, l->in->user_dir, n) == 0 && path[n] == '/';
+}
+
 static int read_file(struct loader *l, const char *path, bool must_exist, struct loader_file *file,
 		     const char *source)
 {
+	for (const char *p = path; *p; p++)
+		if ((uint8_t)*p < 0x20) /* it would end up in the marks of the policy text */
+			return err_set(l->err, 0, "a control character in the name of a file of rules");
 	AUTO(fd) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0 && errno == ENOENT && !must_exist)
 		return 0;
 	if (fd < 0)
 		return err_set(l->err, errno, "opening '%s'", path);
-	int rc = file->layer == LAYER_PRESET ? 0 : check_owner(fd, path, l->err);
+	int rc = file->layer == LAYER_PRESET && !is_below_user_dir(l, path) ? 0 : check_owner(fd, path, l->err);
 	struct buf text = {.max = FILE_MAX_BYTES};
 	if (rc == 0)
 		rc = fs_read_fd(fd, path, &text, l->err);
@@ -155,6 +164,13 @@ static bool says_command(const char *path, const char *command)
 	return says;
 }
 
+/* Small letters, digits and hyphens; not a backup copy of an editor, nor a path. */
+static bool is_preset_name(const char *name)
+{
+	size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-");
+	return n > 0 && n <= 64 && name[n] == '\0' && name[0] != '-';
+}
+
 static int want_for_command(struct loader *l)
 {
 	const struct config_input *in = l->in;
@@ -163,7 +179,7 @@ static int want_for_command(struct loader *l)
 		struct dirent *e;
 		while (dir && (e = readdir(dir))) {
 			char path[PATH_MAX];
-			if (e->d_name[0] == '.' ||
+			if (!is_preset_name(e->d_name) ||
 			    snprintf(path, sizeof(path), "%s/%s", in->preset_dirs[d], e->d_name) >=
 				    (int)sizeof(path) ||
 			    !says_command(path, in->command) ||
@@ -176,74 +192,160 @@ static int want_for_command(struct loader *l)
 	return 0;
 }
 
+/* The preset of any folder whose name is closest to @name, or starts with it; false when there is none. */
+static bool find_meant(const struct loader *l, const char *name, char out[256])
+{
+	unsigned best = 3;
+	out[0] = '\0';
+	for (size_t d = 0; l->in->preset_dirs && l->in->preset_dirs[d]; d++) {
+		AUTO(dir) DIR *dir = opendir(l->in->preset_dirs[d]);
+		struct dirent *e;
+		while (dir && (e = readdir(dir))) {
+			if (!is_preset_name(e->d_name))
+				continue;
+			unsigned distance = words_distance(span_of(name), span_of(e->d_name));
+			bool is_start = name[0] && !strncmp(e->d_name, name, strlen(name));
+			if (distance >= best && !(is_start && !out[0]))
+				continue;
+			best = distance < best ? distance : best;
+			(void)snprintf(out, 256, "%s", e->d_name); /* d_name is shorter */
+		}
+	}
+	return out[0];
+}
+
 static int no_such_preset(struct loader *l, const char *name)
 {
-	const char *meant = NULL;
-	AUTO(dir) DIR *dir = l->in->preset_dirs && l->in->preset_dirs[0] ? opendir(l->in->preset_dirs[0]) : NULL;
-	struct dirent *e;
-	while (dir && !meant && (e = readdir(dir))) {
-		const char *known[] = {e->d_name};
-		meant = words_closest(span_of(name), known, 1);
-		if (!meant && !strncmp(e->d_name, name, strlen(name)))
-			meant = e->d_name;
-	}
-	err_set(l->err, 0, "unknown preset '%s'%s%s%s", name, meant ? " - did you mean '" : "", meant ? meant : "",
-		meant ? "'?" : "");
-	return err_fix(l->err, "presets are files in %s", l->in->preset_dirs && l->in->preset_dirs[0]
-								   ? l->in->preset_dirs[0] : "no folder");
+	const char *const *dirs = l->in->preset_dirs;
+	char meant[256];
+	bool is_meant = find_meant(l, name, meant);
+	err_set(l->err, 0, "unknown preset '%.64s'%s%s%s", name, is_meant ? " - did you mean '" : "",
+		is_meant ? meant : "", is_meant ? "'?" : "");
+	return err_fix(l->err, "presets are files in %s%s%s", dirs && dirs[0] ? dirs[0] : "no folder",
+		       dirs && dirs[0] && dirs[1] ? " and " : "", dirs && dirs[0] && dirs[1] ? dirs[1] : "");
 }
 
-static int read_preset(struct loader *l, const char *name, const char *const *classes, bool is_from_etc)
+/*
+ * struct preset_ask - one preset and the classes of all its mentions together
+ * @is_from_etc: /etc asked for it, so that its allows count under a lock; then the user's own folder of presets
+ *		and his classes do not
+ */
+struct preset_ask {
+	const char *name;
+	const char *classes[MAX_CLASSES + 3]; /* NULL-terminated; the first two are always taken */
+	size_t n_classes;
+	struct text_list parts; /* owns the classes behind those */
+	bool is_from_etc;
+};
+enum { N_DEFAULT_CLASSES = 2 };
+
+/* A class that was asked for and that no rule of the preset has was written wrong. */
+static int check_classes(struct loader *l, const struct preset_ask *ask, unsigned seen)
+{
+	for (size_t i = N_DEFAULT_CLASSES; i < ask->n_classes; i++)
+		if (!(seen >> i & 1))
+			return err_set(l->err, 0, "preset '%s' has no rule of class '%.40s'", ask->name,
+				       ask->classes[i]);
+	return 0;
+}
+
+static int read_preset(struct loader *l, const struct preset_ask *ask)
 {
 	char path[PATH_MAX] = "", probe[PATH_MAX], shown[128];
-	if (strchr(name, '/') || name[0] == '.')
-		return err_set(l->err, 0, "'%s' is no preset's name", name);
+	bool is_vendors = ask->is_from_etc && l->is_locked;
+	if (!is_preset_name(ask->name))
+		return err_set(l->err, 0, "'%.64s' is no preset's name: small letters, digits and hyphens", ask->name);
 	for (size_t d = 0; l->in->preset_dirs && l->in->preset_dirs[d]; d++)
-		if (snprintf(probe, sizeof(probe), "%s/%s", l->in->preset_dirs[d], name) < (int)sizeof(probe) &&
-		    access(probe, R_OK) == 0)
+		if (snprintf(probe, sizeof(probe), "%s/%s", l->in->preset_dirs[d], ask->name) < (int)sizeof(probe) &&
+		    !(is_vendors && is_below_user_dir(l, probe)) && access(probe, F_OK) == 0)
 			memcpy(path, probe, sizeof(path)); /* later folders win */
 	if (!path[0])
-		return no_such_preset(l, name);
-	(void)snprintf(shown, sizeof(shown), "preset:%s", name); /* cut is fine */
-	struct loader_file file = {.name = shown, .layer = LAYER_PRESET, .bare = RULE_ALLOW, .classes = classes,
-				   .is_from_etc = is_from_etc};
-	return read_file(l, path, true, &file, name);
+		return no_such_preset(l, ask->name);
+	(void)snprintf(shown, sizeof(shown), "preset:%s", ask->name); /* has room */
+	struct loader_file file = {.name = shown, .layer = LAYER_PRESET, .bare = RULE_ALLOW, .preset = ask->name,
+				   .classes = ask->classes, .is_from_etc = ask->is_from_etc};
+	int rc = read_file(l, path, true, &file, ask->name);
+	return rc < 0 ? rc : check_classes(l, ask, file.seen);
 }
 
-/* NAME+CLASS+CLASS: the classes of all mentions of one preset together. */
-static int read_presets(struct loader *l)
+static bool is_mention(const char *item, const char *name)
 {
-	for (size_t i = 0; i < l->wanted.n; i++) {
-		const char *classes[MAX_CLASSES + 3] = {"required", "login"};
-		size_t n_classes = 2, name_n = strcspn(l->wanted.items[i], "+");
-		bool is_first = true;
-		struct text_list parts = {0};
-		int rc = 0;
-		for (size_t j = 0; rc == 0 && j < l->wanted.n; j++) {
-			const char *item = l->wanted.items[j];
-			if (strcspn(item, "+") != name_n || strncmp(item, l->wanted.items[i], name_n) != 0)
-				continue;
-			is_first &= j >= i;
-			for (const char *p = item + name_n; *p == '+' && n_classes < MAX_CLASSES + 2;) {
-				size_t n = strcspn(++p, "+");
-				if (!text_list_add(&parts, span_make(p, n)))
-					rc = err_set(l->err, ENOMEM, "reading the presets");
-				else
-					classes[n_classes++] = parts.items[parts.n - 1];
-				p += n;
-			}
+	size_t n = strlen(name);
+	return strcspn(item, "+") == n && memcmp(item, name, n) == 0;
+}
+
+/* Adds the classes of NAME+CLASS+CLASS. */
+static int add_classes(struct loader *l, struct preset_ask *ask, const char *item)
+{
+	for (const char *p = strchr(item, '+'); p && *p == '+';) {
+		size_t n = strcspn(++p, "+");
+		if (n == 0)
+			return err_set(l->err, 0, "'%.64s': a class is missing behind '+'", item);
+		bool is_known = false;
+		for (size_t i = 0; i < ask->n_classes; i++)
+			is_known |= span_is(span_make(p, n), ask->classes[i]);
+		if (!is_known) {
+			if (ask->n_classes == MAX_CLASSES + N_DEFAULT_CLASSES)
+				return err_set(l->err, 0, "more than %d classes of preset '%s'", MAX_CLASSES,
+					       ask->name);
+			if (!text_list_add(&ask->parts, span_make(p, n)))
+				return err_set(l->err, ENOMEM, "reading the presets");
+			ask->classes[ask->n_classes++] = ask->parts.items[ask->parts.n - 1];
 		}
-		AUTO(mem) char *name = strndup(l->wanted.items[i], name_n);
-		if (rc == 0 && !name)
-			rc = err_set(l->err, ENOMEM, "reading the presets");
-		if (rc == 0 && is_first)
-			rc = read_preset(l, name, classes,
-					 text_list_has(&l->wanted_by_etc, span_of(l->wanted.items[i])));
-		text_list_drop(&parts);
-		if (rc < 0)
-			return rc;
+		p += n;
 	}
 	return 0;
+}
+
+/* Under a lock only the classes that /etc asked for count; the user sees that others were left out. */
+static int note_locked_classes(struct loader *l, const char *name)
+{
+	char text[200];
+	bool is_more = false;
+	for (size_t i = 0; i < l->wanted.n; i++)
+		is_more |= is_mention(l->wanted.items[i], name) &&
+			   !text_list_has(&l->wanted_by_etc, span_of(l->wanted.items[i])) &&
+			   strchr(l->wanted.items[i], '+');
+	if (!is_more)
+		return 0;
+	(void)snprintf(text, sizeof(text),
+		       "the administrator's lock in /etc/drydock left out classes of preset '%.64s'", name);
+	return text_list_add(&l->out->notices, span_of(text)) ? 0 : err_set(l->err, ENOMEM, "reading the presets");
+}
+
+/* Reads the preset of l->wanted.items[at], unless an earlier mention did. */
+static int read_wanted(struct loader *l, size_t at)
+{
+	AUTO(mem) char *name = strndup(l->wanted.items[at], strcspn(l->wanted.items[at], "+"));
+	struct preset_ask ask = {.name = name, .classes = {"required", "login"}, .n_classes = N_DEFAULT_CLASSES};
+	int rc = 0;
+
+	if (!name)
+		return err_set(l->err, ENOMEM, "reading the presets");
+	for (size_t i = 0; i < at; i++)
+		if (is_mention(l->wanted.items[i], name))
+			return 0;
+	for (size_t i = 0; i < l->wanted_by_etc.n; i++)
+		ask.is_from_etc |= is_mention(l->wanted_by_etc.items[i], name);
+	bool is_capped = ask.is_from_etc && l->is_locked;
+	const struct text_list *counted = is_capped ? &l->wanted_by_etc : &l->wanted;
+	if (is_capped)
+		rc = note_locked_classes(l, name);
+	for (size_t i = 0; rc == 0 && i < counted->n; i++)
+		if (is_mention(counted->items[i], name))
+			rc = add_classes(l, &ask, counted->items[i]);
+	if (rc == 0)
+		rc = read_preset(l, &ask);
+	text_list_drop(&ask.parts);
+	return rc;
+}
+
+static int read_presets(struct loader *l)
+{
+	int rc = 0;
+	for (size_t i = 0; rc == 0 && i < l->wanted.n; i++)
+		rc = read_wanted(l, i);
+	return rc;
 }
 
 static int note_project(struct loader *l)
@@ -286,6 +388,7 @@ int config_load(const struct config_input *in, struct config *out, struct err *e
 		rc = note_lock(&l);
 	text_list_drop(&l.wanted);
 	text_list_drop(&l.wanted_by_etc);
+	free(l.mark_file);
 	if (rc < 0) {
 		config_drop(&config);
 		return rc;

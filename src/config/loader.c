@@ -78,15 +78,18 @@ static struct span next_word(struct span *left)
 /* "class=login" somewhere in the line: is it one of those that are taken? Without a class: required. */
 static bool is_class_taken(const struct here *h)
 {
+	bool is_taken = false;
 	static const char key[] = "class=";
 	struct span left = h->line, class = span_of("required");
 	for (struct span word = next_word(&left); word.n; word = next_word(&left))
 		if (word.n > sizeof(key) - 1 && !memcmp(word.p, key, sizeof(key) - 1))
 			class = span_make(word.p + sizeof(key) - 1, word.n - sizeof(key) + 1);
-	for (size_t i = 0; h->file->classes[i]; i++)
-		if (span_is(class, h->file->classes[i]) || !strcmp(h->file->classes[i], "all"))
-			return true;
-	return false;
+	for (unsigned i = 0; h->file->classes[i]; i++)
+		if (span_is(class, h->file->classes[i]) || !strcmp(h->file->classes[i], "all")) {
+			h->file->seen |= 1U << i;
+			is_taken = true;
+		}
+	return is_taken;
 }
 
 static bool is_ascii(struct span s)
@@ -101,20 +104,33 @@ static bool is_ascii(struct span s)
 static int put_ascii(const struct here *h, struct span subject, struct buf *out)
 {
 	size_t before = (size_t)(subject.p - h->line.p);
-	bool is_wild = subject.n > 2 && subject.p[0] == '*' && subject.p[1] == '.';
+	size_t skip = subject.n > 2 && subject.p[0] == '*' && subject.p[1] == '.' ? 2 : 0;
 	const uint8_t *colon = memchr(subject.p, ':', subject.n);
 	size_t host_n = colon ? (size_t)(colon - subject.p) : subject.n;
-	char host[512];
+	AUTO(mem) char *host = strndup((const char *)subject.p + skip, host_n - skip);
 	AUTO(mem) char *ascii = NULL;
-	size_t skip = is_wild ? 2 : 0;
 
-	(void)snprintf(host, sizeof(host), "%.*s", (int)(host_n - skip), (const char *)subject.p + skip);
+	if (!host)
+		return no_memory(h);
 	int rc = idn2_to_ascii_8z(host, &ascii, IDN2_NONTRANSITIONAL | IDN2_NFC_INPUT);
 	if (rc != IDN2_OK)
 		return bad(h, subject, "this international name has no ASCII form: %s", idn2_strerror(rc));
 	bool is_put = buf_put(out, h->line.p, before + skip) && buf_put(out, ascii, strlen(ascii)) &&
 		      buf_put(out, subject.p + host_n, h->line.n - before - host_n);
 	return is_put ? 0 : no_memory(h);
+}
+
+/* Two letters may look alike: the name that is really compared is shown. */
+static int note_ascii(const struct here *h, struct span subject, const struct rule *rule)
+{
+	AUTO(mem) char *text = NULL;
+	if (is_ascii(subject))
+		return 0;
+	if (asprintf(&text, "%s:%u: '%.*s' is %s%s", h->file->name, h->file->line,
+		     (int)(subject.n < 200 ? subject.n : 200), (const char *)subject.p,
+		     rule->subject == RULE_BELOW ? "*." : "", rule->name.text) < 0)
+		text = NULL;
+	return text && text_list_add(&h->l->out->notices, span_of(text)) ? 0 : no_memory(h);
 }
 
 static int check_wildcard(const struct here *h, const struct rule *rule, struct span subject)
@@ -130,48 +146,79 @@ static int check_wildcard(const struct here *h, const struct rule *rule, struct 
 	return 0;
 }
 
-/* A rule goes into the policy text as it stands, behind a mark of where it came from. */
+/* Appends the rule in canonical form, behind a mark of where it stood unless that follows from the line before. */
+static int put_rule(const struct here *h, const struct rule *rule)
+{
+	struct loader *l = h->l;
+	struct buf *policy = &l->out->policy;
+	char text[RULE_TEXT_BYTES];
+	bool is_next = l->mark_file && l->mark_line == h->file->line && !strcmp(l->mark_file, h->file->name);
+
+	rule_print(rule, text);
+	if (!is_next && !buf_putf(policy, "#line %u \"%s\"\n", h->file->line, h->file->name))
+		return no_memory(h);
+	if (!buf_putf(policy, "%s\n", text))
+		return no_memory(h);
+	if (!l->mark_file || strcmp(l->mark_file, h->file->name) != 0) {
+		free(l->mark_file);
+		l->mark_file = strdup(h->file->name);
+	}
+	l->mark_line = h->file->line + 1;
+	return l->mark_file ? 0 : no_memory(h);
+}
+
+/* The line as rule_parse() wants it, with an action and a host in ASCII. @out_added: bytes put in front. */
+static int make_text(const struct here *h, struct span subject, bool has_action, struct buf *out,
+		     unsigned *out_added)
+{
+	if (!has_action && h->file->bare == RULE_DENY && !buf_put(out, "deny ", 5))
+		return no_memory(h);
+	*out_added = (unsigned)out->n;
+	if (!is_ascii(subject))
+		return put_ascii(h, subject, out);
+	return buf_put(out, h->line.p, h->line.n) ? 0 : no_memory(h);
+}
+
 static int take_rule(const struct here *h, bool has_action)
 {
 	struct span left = h->line, subject = next_word(&left);
 	struct buf text = {.max = RULE_LINE_MAX_BYTES * 2};
-	struct rule rule;
 	struct policy_error why;
-	int rc = 0;
+	struct rule rule;
+	unsigned added = 0;
 
 	if (has_action)
 		subject = next_word(&left);
-	if (!has_action && h->file->bare == RULE_DENY)
-		(void)buf_put(&text, "deny ", 5); /* within the maximum */
-	size_t added = text.n;
-	if (is_ascii(subject))
-		(void)buf_put(&text, h->line.p, h->line.n < RULE_LINE_MAX_BYTES ? h->line.n
-										 : RULE_LINE_MAX_BYTES);
-	else
-		rc = put_ascii(h, subject, &text);
+	int rc = make_text(h, subject, has_action, &text, &added);
 	if (rc == 0 && rule_parse(buf_span(&text), &rule, &why) != PARSE_DONE)
 		rc = err_set(h->l->err, 0, "%s:%u:%u: %s", h->file->name, h->file->line,
-			     why.column > added ? why.column - (unsigned)added : 1, why.text);
+			     why.column > added ? why.column - added : 1, why.text);
+	buf_drop(&text);
 	if (rc == 0)
 		rc = check_wildcard(h, &rule, subject);
-	bool is_allow = rc == 0 && rule.action == RULE_ALLOW;
-	bool is_skipped = is_allow && h->file->classes && !is_class_taken(h);
-	if (is_allow && !is_skipped && h->l->is_locked && !h->file->is_from_etc) {
-		h->l->n_locked_out++;
-		is_skipped = true;
+	if (rc < 0)
+		return rc;
+	if (rule.action == RULE_ALLOW) {
+		if (h->file->classes && !is_class_taken(h))
+			return 0;
+		if (h->l->is_locked && !h->file->is_from_etc) {
+			h->l->n_locked_out++;
+			return 0;
+		}
+		h->file->n_allows++;
 	}
-	if (rc == 0 && !is_skipped) {
-		h->file->n_allows += is_allow;
-		struct buf *policy = &h->l->out->policy;
-		if (!buf_putf(policy, "#line %u \"%s\"\n", h->file->line, h->file->name) ||
-		    !buf_put(policy, text.p, text.n) || !buf_put(policy, "\n", 1))
-			rc = no_memory(h);
-	}
-	buf_drop(&text);
-	return rc;
+	rc = note_ascii(h, subject, &rule);
+	return rc < 0 ? rc : put_rule(h, &rule);
 }
 
 enum repeat { REPEATS_DROPPED, REPEATS_KEPT };
+
+/* A word that is quoted as a whole stands for what is between the quotes. */
+static struct span unquoted(struct span word)
+{
+	bool is_quoted = word.n >= 2 && word.p[0] == '"' && word.p[word.n - 1] == '"';
+	return is_quoted ? span_make(word.p + 1, word.n - 2) : word;
+}
 
 static int take_list(const struct here *h, struct span left, struct text_list *list, enum repeat repeat,
 		     const char *what)
@@ -179,19 +226,78 @@ static int take_list(const struct here *h, struct span left, struct text_list *l
 	struct span word = next_word(&left);
 	if (word.n == 0)
 		return bad(h, h->line, "%s is missing", what);
-	for (; word.n; word = next_word(&left))
+	for (; word.n; word = next_word(&left)) {
+		word = unquoted(word);
 		if ((repeat == REPEATS_KEPT || !text_list_has(list, word)) && !text_list_add(list, word))
 			return no_memory(h);
+	}
 	return 0;
 }
 
+/* Where NAME of @setting ("NAME=VALUE", @name_n bytes of name) is set already; NULL when it is not. */
+static char **find_env(const struct text_list *env, const char *setting, size_t name_n)
+{
+	for (size_t i = 0; i < env->n; i++)
+		if (strncmp(env->items[i], setting, name_n + 1) == 0)
+			return &env->items[i];
+	return NULL;
+}
+
+/* A preset sets what nobody set; of the other layers, read from the widest to the nearest, the last counts. */
 static int take_env(const struct here *h, struct span left)
 {
 	struct span word = next_word(&left);
 	const uint8_t *equals = word.n ? memchr(word.p, '=', word.n) : NULL;
 	if (!equals || equals == word.p)
 		return bad(h, word.n ? word : h->line, "env takes NAME=VALUE");
-	return text_list_add(&h->l->out->env, word) ? 0 : no_memory(h);
+	if (next_word(&left).n)
+		return bad(h, word, "env takes one NAME=VALUE: quote a value with spaces, as in NAME=\"a b\"");
+	size_t name_n = (size_t)(equals - word.p);
+	struct span value = unquoted(span_make(equals + 1, word.n - name_n - 1));
+	AUTO(mem) char *setting = NULL;
+	if (asprintf(&setting, "%.*s=%.*s", (int)name_n, (const char *)word.p, (int)value.n,
+		     (const char *)value.p) < 0) {
+		setting = NULL;
+		return no_memory(h);
+	}
+	char **known = find_env(&h->l->out->env, setting, name_n);
+	if (!known)
+		return text_list_add(&h->l->out->env, span_of(setting)) ? 0 : no_memory(h);
+	if (h->file->layer != LAYER_PRESET) {
+		free(*known);
+		*known = TAKE(setting);
+	}
+	return 0;
+}
+
+static int add_mount(const struct here *h, struct span word, bool is_writable)
+{
+	struct config *c = h->l->out;
+	bool is_home = word.n >= 2 && word.p[0] == '~' && word.p[1] == '/';
+	if (!is_home && (word.n == 0 || word.p[0] != '/'))
+		return bad(h, word, "a mount is an absolute path, or starts with ~/");
+	if (is_home && !h->l->in->home)
+		return bad(h, word, "your home folder is not known: set HOME");
+	AUTO(mem) char *path = NULL;
+	if (asprintf(&path, "%s%.*s", is_home ? h->l->in->home : "", (int)(word.n - is_home),
+		     (const char *)word.p + is_home) < 0) {
+		path = NULL;
+		return no_memory(h);
+	}
+	for (size_t i = 0; i < c->n_mounts; i++) /* a folder of two presets, or of a preset and the user */
+		if (!strcmp(c->mounts[i].path, path)) {
+			if (h->file->layer != LAYER_PRESET)
+				c->mounts[i].is_writable = is_writable;
+			return 0;
+		}
+	struct config_mount *grown = reallocarray(c->mounts, c->n_mounts + 1, sizeof(*grown));
+	if (!grown)
+		return no_memory(h);
+	c->mounts = grown;
+	c->mounts[c->n_mounts++] = (struct config_mount){.path = TAKE(path),
+							 .is_writable = is_writable,
+							 .is_optional = h->file->layer == LAYER_PRESET};
+	return 0;
 }
 
 static int take_mounts(const struct here *h, struct span left)
@@ -199,27 +305,13 @@ static int take_mounts(const struct here *h, struct span left)
 	struct span mode = next_word(&left);
 	if (!span_is(mode, "rw") && !span_is(mode, "ro"))
 		return bad(h, mode.n ? mode : h->line, "mount takes 'rw' or 'ro' and paths");
-	struct config *c = h->l->out;
 	struct span word = next_word(&left);
 	if (word.n == 0)
 		return bad(h, mode, "mount names no path");
-	for (; word.n; word = next_word(&left)) {
-		bool is_home = word.n >= 2 && word.p[0] == '~' && word.p[1] == '/';
-		if (!is_home && word.p[0] != '/')
-			return bad(h, word, "a mount is an absolute path, or starts with ~/");
-		struct config_mount *grown = reallocarray(c->mounts, c->n_mounts + 1, sizeof(*grown));
-		if (!grown)
-			return no_memory(h);
-		c->mounts = grown;
-		char *path;
-		if (asprintf(&path, "%s%.*s", is_home ? h->l->in->home : "", (int)(word.n - is_home),
-			     (const char *)word.p + is_home) < 0)
-			return no_memory(h);
-		c->mounts[c->n_mounts++] = (struct config_mount){
-			.path = path, .is_writable = mode.p[1] == 'w',
-			.is_optional = h->file->layer == LAYER_PRESET};
-	}
-	return 0;
+	int rc = 0;
+	for (; rc == 0 && word.n; word = next_word(&left))
+		rc = add_mount(h, unquoted(word), mode.p[1] == 'w');
+	return rc;
 }
 
 static bool take_amount(struct span word, uint64_t *out)
@@ -239,23 +331,28 @@ static bool take_amount(struct span word, uint64_t *out)
 			return false;
 		value = value * 10 + (uint64_t)(word.p[i] - '0');
 	}
+	if (value == 0 || value > UINT64_MAX >> shift)
+		return false;
 	*out = value << shift;
-	return value > 0;
+	return true;
 }
 
+/* As with env, a preset limits only what nobody limited. */
 static int take_limit(const struct here *h, struct span left)
 {
 	struct span what = next_word(&left), word = next_word(&left);
+	bool is_preset = h->file->layer == LAYER_PRESET;
 	struct config *c = h->l->out;
 	uint64_t n = 0;
-	bool is_ok = take_amount(word, &n);
 
-	if (span_is(what, "memory") && is_ok)
-		c->memory_bytes = n;
-	else if (span_is(what, "pids") && is_ok && n <= 4194304)
-		c->max_pids = (uint32_t)n;
-	else if (span_is(what, "cpus") && is_ok && n <= 4096)
-		c->cpu_percent = (uint32_t)n * 100;
+	if (!take_amount(word, &n) || next_word(&left).n)
+		n = 0;
+	if (span_is(what, "memory") && n)
+		c->memory_bytes = is_preset && c->memory_bytes ? c->memory_bytes : n;
+	else if (span_is(what, "pids") && n && n <= 4194304)
+		c->max_pids = is_preset && c->max_pids ? c->max_pids : (uint32_t)n;
+	else if (span_is(what, "cpus") && n && n <= 4096)
+		c->cpu_percent = is_preset && c->cpu_percent ? c->cpu_percent : (uint32_t)n * 100;
 	else
 		return bad(h, what.n ? what : h->line, "limit takes 'memory 8G', 'pids 512' or 'cpus 2'");
 	return 0;
@@ -271,9 +368,15 @@ static int take_lock(const struct here *h)
 
 static int take_presets(const struct here *h, struct span left)
 {
+	if (h->file->layer == LAYER_PRESET) {
+		struct span name = next_word(&left);
+		return span_is(name, h->file->preset)
+			       ? 0
+			       : bad(h, name.n ? name : h->line, "a preset is named as its file is: '%s'",
+				     h->file->preset);
+	}
 	if (h->file->layer == LAYER_ETC) {
-		struct span again = left;
-		int rc = take_list(h, again, &h->l->wanted_by_etc, REPEATS_DROPPED, "the preset's name");
+		int rc = take_list(h, left, &h->l->wanted_by_etc, REPEATS_DROPPED, "the preset's name");
 		if (rc < 0)
 			return rc;
 	}
@@ -299,7 +402,7 @@ int loader_line(struct loader *l, struct loader_file *file, struct span line)
 	if (span_is(word, "allow") || span_is(word, "deny") || span_is(word, "telemetry"))
 		return take_rule(&h, true);
 	if (span_is(word, "preset"))
-		return file->layer == LAYER_PRESET ? 0 : take_presets(&h, left);
+		return take_presets(&h, left);
 	if (span_is(word, "env"))
 		return take_env(&h, left);
 	if (span_is(word, "keep"))

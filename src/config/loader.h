@@ -10,6 +10,8 @@ enum config_layer { LAYER_PRESET, LAYER_ETC, LAYER_USER, LAYER_FLAG };
  * struct loader - a configuration under construction
  * @is_locked:	/etc said `lock`: allows of other layers are left out and counted in @n_locked_out
  * @wanted:	presets asked for so far, NAME or NAME+CLASS, in the order met; each is read once
+ * @wanted_by_etc: those of them that /etc asked for, and with a lock the only ones whose allows count
+ * @mark_file, @mark_line: what a reader of the policy text takes the next line for; NULL at first
  */
 struct loader {
 	const struct config_input *in;
@@ -19,19 +21,26 @@ struct loader {
 	size_t n_locked_out;
 	struct text_list wanted;
 	struct text_list wanted_by_etc;
+	char *mark_file;
+	unsigned mark_line;
 };
 
 /**
  * struct loader_file - where a line stands
  * @name:	as messages and origins show it
  * @bare:	what a rule without an action word means here: RULE_ALLOW or RULE_DENY
+ * @preset:	the preset's name; NULL outside presets
  * @classes:	NULL-terminated list of preset classes whose allows are taken; NULL outside presets
+ * @seen:	bit i: the preset has a rule of classes[i]
+ * @is_from_etc: allows count although there is a lock
  */
 struct loader_file {
 	const char *name;
 	enum config_layer layer;
 	enum rule_action bare;
+	const char *preset;
 	const char *const *classes;
+	unsigned seen;
 	bool is_from_etc;
 	unsigned line;
 	size_t n_allows;
