@@ -7,6 +7,7 @@
 #include "engine/supervise.h"
 #include "engine/env.h"
 #include "jail/plan.h"
+#include "base/own.h"
 #include "jail/protect.h"
 #include "jail/settings.h"
 #include "jail/sockets.h"
@@ -198,12 +199,6 @@ static const char *native_layers(const struct engine_session *session)
 	return session->jail.layers;
 }
 
-static int native_stay(struct engine_session *session, const struct engine_watch *watch,
-		       struct engine_result *out, struct err *err)
-{
-	return supervise_run(&session->jail, session->egress.pidfd, watch, out, err);
-}
-
 static void on_moved(const char *entry, const char *to, void *arg)
 {
 	const struct engine_watch *watch = arg;
@@ -213,6 +208,36 @@ static void on_moved(const char *entry, const char *to, void *arg)
 		"the command made %s in the project, which would run on this machine: moved to %s",
 		entry, to);
 	watch->notice(watch->arg, text);
+}
+
+/* What appeared in a protected place, and what woke us to look. */
+struct appearance {
+	struct engine_session *session;
+	struct engine_watch watch;
+	int fd;
+	bool has_failed; /* said once; the look at the end says it again */
+};
+
+static void on_appeared(void *arg)
+{
+	struct appearance *a = arg;
+	struct err err = {0};
+
+	if (!protect_drain(&a->session->protect, a->fd) || a->has_failed)
+		return;
+	if (protect_end(&a->session->protect, a->session->state_dir, on_moved, &a->watch, &err) < 0) {
+		a->watch.notice(a->watch.arg, err.text);
+		a->has_failed = true;
+	}
+}
+
+static int native_stay(struct engine_session *session, const struct engine_watch *watch,
+		       struct engine_result *out, struct err *err)
+{
+	AUTO(fd) int fd = protect_watch(&session->protect);
+	struct appearance appearance = {.session = session, .watch = *watch, .fd = fd};
+	struct supervise_also also = {.fd = fd, .ready = on_appeared, .arg = &appearance};
+	return supervise_run(&session->jail, session->egress.pidfd, &also, watch, out, err);
 }
 
 static void native_end(struct engine_session *session, const struct engine_watch *watch)

@@ -37,7 +37,8 @@ struct supervisor {
 	struct engine_result result;
 	bool is_over;
 	uint64_t last_int_ms;
-	struct loop_source signals, init, egress, keys, screen, pty;
+	struct loop_source signals, init, egress, also, keys, screen, pty;
+	const struct supervise_also *other;
 	struct loop_timer limit, kill;
 	struct copy in, out;
 	struct tty tty;
@@ -298,11 +299,19 @@ static int watch_terminal(struct supervisor *s, struct err *err)
 	return 0;
 }
 
+static void on_also(struct loop_source *source, uint32_t events)
+{
+	(void)events;
+	const struct supervise_also *other = container_of(source, struct supervisor, also)->other;
+	other->ready(other->arg);
+}
+
 static int watch_all(struct supervisor *s, int signal_fd, int egress_pidfd, struct err *err)
 {
 	if (watch_fd(s, &s->signals, signal_fd, on_signal, err) < 0 ||
 	    watch_fd(s, &s->init, s->jail->init_pidfd, on_init, err) < 0 ||
-	    watch_fd(s, &s->egress, egress_pidfd, on_egress, err) < 0 || watch_terminal(s, err) < 0)
+	    watch_fd(s, &s->egress, egress_pidfd, on_egress, err) < 0 ||
+	    watch_fd(s, &s->also, s->other->fd, on_also, err) < 0 || watch_terminal(s, err) < 0)
 		return err->code;
 	s->limit.fire = on_limit;
 	s->kill.fire = on_kill;
@@ -329,12 +338,12 @@ static void drain(struct supervisor *s)
 		;
 }
 
-int supervise_run(struct jail *jail, int egress_pidfd, const struct engine_watch *watch,
-		  struct engine_result *out, struct err *err)
+int supervise_run(struct jail *jail, int egress_pidfd, const struct supervise_also *also,
+		  const struct engine_watch *watch, struct engine_result *out, struct err *err)
 {
 	static struct supervisor
 		s; /* two buffers: too big for a stack frame; there is one session */
-	s = (struct supervisor){.jail = jail, .watch = watch, .tty = {.fd = -1}};
+	s = (struct supervisor){.jail = jail, .watch = watch, .other = also, .tty = {.fd = -1}};
 	s.keys.fd = s.screen.fd = s.pty.fd = -1;
 	sigset_t set;
 	signal_set(&set, jail->pty_fd >= 0);

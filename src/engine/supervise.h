@@ -11,6 +11,13 @@ enum {
 	SUPERVISE_GRACE_MS = 10000, /* from SIGTERM, SIGHUP or the time limit to the kill */
 };
 
+/** struct supervise_also - one more descriptor to watch meanwhile; fd -1 for none */
+struct supervise_also {
+	int fd;
+	void (*ready)(void *arg);
+	void *arg;
+};
+
 /**
  * supervise_run() - until the jail has ended
  * @egress_pidfd: -1 when there is none; not consumed
@@ -18,5 +25,5 @@ enum {
  * With a pty: the user's terminal (descriptors 0 and 1) is raw meanwhile, and restored on return.
  * The jail is reaped and its descriptors closed.
  */
-int supervise_run(struct jail *jail, int egress_pidfd, const struct engine_watch *watch,
-		  struct engine_result *out, struct err *err);
+int supervise_run(struct jail *jail, int egress_pidfd, const struct supervise_also *also,
+		  const struct engine_watch *watch, struct engine_result *out, struct err *err);

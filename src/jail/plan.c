@@ -13,7 +13,7 @@
 
 /* What git, editors, shells and agents run on the host later, out of a project. */
 const char *const plan_protected[] = {
-	".git/hooks", ".git/config", ".git/config.worktree", ".drydock", ".envrc", ".vscode", ".idea",
+	".git/hooks", ".git/config", ".git/config.worktree", ".git/commondir", ".drydock", ".envrc", ".vscode", ".idea",
 	".mcp.json", ".claude/settings.json", ".claude/settings.local.json", ".claude/hooks", ".codex",
 	".gemini/settings.json", NULL,
 };

@@ -9,9 +9,12 @@
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+enum { MAX_TIMES = 99 }; /* one entry moved out of one project */
 
 /* The folder of an entry below the project, no symbolic link on the way; -1 when it is not there. */
 static int open_folder(const char *project, const char *entry, const char **out_last)
@@ -42,6 +45,61 @@ void protect_begin(const char *project, struct protect *out)
 		out->was_missing[i] = !exists(project, plan_protected[i]);
 }
 
+/* Only what stands at a path that plan_protected names is of interest; other names come and go all the time. */
+static bool is_named(const char *name)
+{
+	for (size_t i = 0; plan_protected[i]; i++) {
+		const char *p = plan_protected[i];
+		for (size_t n; *p; p += n + (p[n] == '/')) {
+			n = strcspn(p, "/");
+			if (strlen(name) == n && !strncmp(name, p, n))
+				return true;
+		}
+	}
+	return false;
+}
+
+static void add_watches(const struct protect *p, int fd)
+{
+	const char *last;
+
+	for (size_t i = 0; plan_protected[i] && i < PROTECT_MAX_ENTRIES; i++) {
+		AUTO(fd) int dir = p->was_missing[i] ? open_folder(p->project, plan_protected[i], &last) : -1;
+		char path[32];
+		(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", dir);
+		if (dir >= 0) /* a second watch on the same folder is the first */
+			(void)inotify_add_watch(fd, path, IN_CREATE | IN_MOVED_TO);
+	}
+	(void)inotify_add_watch(fd, p->project, IN_CREATE | IN_MOVED_TO);
+}
+
+int protect_watch(const struct protect *p)
+{
+	int fd = p->project ? inotify_init1(IN_CLOEXEC | IN_NONBLOCK) : -1;
+	if (fd >= 0)
+		add_watches(p, fd);
+	return fd;
+}
+
+bool protect_drain(const struct protect *p, int watch_fd)
+{
+	_Alignas(struct inotify_event) char events[4096];
+	bool is_due = false;
+	ssize_t n;
+
+	while ((n = read(watch_fd, events, sizeof(events))) > 0) {
+		for (char *at = events; at < events + n;) {
+			struct inotify_event e;
+			memcpy(&e, at, sizeof(e));
+			is_due |= (e.mask & IN_Q_OVERFLOW) || (e.len && is_named(at + sizeof(e)));
+			at += sizeof(e) + e.len;
+		}
+	}
+	if (is_due)
+		add_watches(p, watch_fd);
+	return is_due;
+}
+
 static int move_out(const char *project, const char *entry, const char *session_dir, char to[PATH_MAX],
 		    struct err *err)
 {
@@ -58,6 +116,11 @@ static int move_out(const char *project, const char *entry, const char *session_
 		return err_set(err, ENAMETOOLONG, "moving '%s' out of the project", entry);
 	for (size_t i = 0; i <= strlen(entry); i++)
 		to[n + i] = entry[i] == '/' ? '+' : entry[i];
+	struct stat st;
+	n = strlen(to);
+	for (int again = 2; lstat(to, &st) == 0; again++)
+		if (again > MAX_TIMES || n + 8 > PATH_MAX || snprintf(to + n, PATH_MAX - n, ".%d", again) < 0)
+			return err_set(err, EEXIST, "moving '%s' out of the project once more", entry);
 	AUTO(fd) int dir = open_folder(project, entry, &last);
 	if (dir < 0)
 		return err_set(err, errno, "opening the folder of '%s'", entry);

@@ -4,6 +4,8 @@
 #include "base/err.h"
 #include "jail/plan.h"
 
+#include <stdbool.h>
+
 enum { PROTECT_MAX_ENTRIES = 32 };
 
 /** struct protect - which entries of plan_protected were missing when the session began */
@@ -15,10 +17,21 @@ struct protect {
 /** protect_begin() - look, before the agent starts */
 void protect_begin(const char *project, struct protect *out);
 
+/**
+ * protect_watch() - an inotify descriptor that wakes when something appears where a protected entry could
+ *
+ * Return: the caller's descriptor, or -1 when there is nothing to watch or the kernel has no watch left: the look
+ * at the end stays.
+ */
+int protect_watch(const struct protect *p);
+
+/** protect_drain() - read what woke @watch_fd, and watch folders that have appeared; true when a look is due */
+bool protect_drain(const struct protect *p, int watch_fd);
+
 typedef void protect_moved(const char *entry, const char *to, void *arg);
 
 /**
- * protect_end() - move entries that appeared into @session_dir/moved/, and report each
+ * protect_end() - move entries that appeared into @session_dir/moved/, and report each; during a session and after it
  *
  * Such an entry would run on the host (git hooks, editor tasks, agent settings), so it does not stay in the project.
  * Return: how many were moved; a negative errno value when one could not be, @err naming it.

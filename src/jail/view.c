@@ -14,7 +14,7 @@ enum { MAX_LINKS = 16, MAX_MODULES = 256 };
 /* Folders of the home that hold programs, not secrets. */
 static const char *const toolchains[] = {
 	".nvm", ".cargo", ".rustup", ".bun", ".deno/bin", ".pyenv", ".rbenv", ".volta", ".fnm", ".asdf", ".sdkman",
-	".goenv", "go/bin", "sdk", ".npm-global", ".local/bin", ".local/share/mise", ".local/share/fnm",
+	".goenv", "go/bin", ".npm-global", ".local/bin", ".local/share/mise", ".local/share/fnm",
 	".local/share/uv", ".local/share/pnpm", ".local/share/claude", ".opencode/bin", ".local/lib",
 };
 

@@ -61,3 +61,16 @@ sleep 0.7; timeout 3 bash -c "exec 3<>/dev/tcp/93.184.216.66/8080; cat <&3"; tim
 		no_escape
 	done
 }
+
+@test "C-22 an entry that would run on the host is moved away while the session still runs; other files stay" {
+	for k in $(kinds); do
+		run jail "$k" "" 'git init -q . 2>/dev/null; echo x >.envrc; echo y >kept
+			for i in $(seq 100); do [ -e .envrc ] || break; sleep 0.05; done
+			[ -e .envrc ] && echo STILL THERE; [ -e kept ] && echo kept'
+		[[ $output != *"STILL THERE"* ]]
+		[[ $output == *kept* ]]
+		[[ $output == *"moved to"* ]]
+		[ ! -e "$LAB/home/project/.envrc" ]
+		[ -e "$LAB/home/project/kept" ]
+	done
+}
