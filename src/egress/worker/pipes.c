@@ -10,8 +10,9 @@ static bool make(struct pipe_pair *out)
 
 	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
 		return false;
-	/* refused to users who own many pages of pipes already: copying does it then */
-	if (fcntl(ends[1], F_SETPIPE_SZ, PIPE_BYTES) < PIPE_LEAST_BYTES) {
+	/* refused to users who own many pages of pipes already: a smaller one does too, and copying does */
+	if (fcntl(ends[1], F_SETPIPE_SZ, PIPE_BYTES) < 0 &&
+	    fcntl(ends[1], F_SETPIPE_SZ, PIPE_LEAST_BYTES) < 0) {
 		(void)close(ends[0]);
 		(void)close(ends[1]);
 		return false;

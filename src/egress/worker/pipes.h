@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { PIPES_MAX = 32, PIPE_BYTES = 256 * 1024, PIPE_LEAST_BYTES = 64 * 1024 };
+enum { PIPES_MAX = 32, PIPE_BYTES = 1 << 20, PIPE_LEAST_BYTES = 64 * 1024 };
 
 struct pipe_pair {
 	int in, out; /* written to and read from */

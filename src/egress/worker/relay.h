@@ -14,7 +14,7 @@
 
 struct flow;
 
-enum { RELAY_COPY_BYTES = 16384, RELAY_TURN_BYTES = 1 << 20 };
+enum { RELAY_COPY_BYTES = 16384, RELAY_TURN_BYTES = 4 << 20 };
 
 enum relay_side { RELAY_UP, RELAY_DOWN };
 
