@@ -4,10 +4,26 @@
 
 #include <inttypes.h>
 
+/* How many of the first bytes stand for themselves. Most texts are nothing else, and a log has many. */
+static size_t plain_bytes(struct span text)
+{
+	size_t n = 0;
+
+	while (n < text.n && text.p[n] >= ' ' && text.p[n] < 0x7f && text.p[n] != '"' && text.p[n] != '\\')
+		n++;
+	return n;
+}
+
 static void put_string(struct buf *out, struct span text)
 {
 	(void)buf_put(out, "\"", 1); /* is_cut remembers */
 	while (text.n) {
+		size_t plain = plain_bytes(text);
+		if (plain) {
+			(void)buf_put(out, text.p, plain);
+			text = span_make(text.p + plain, text.n - plain);
+			continue;
+		}
 		uint32_t c = utf8_take(&text);
 		uint8_t kept[4];
 		if (c == '"' || c == '\\')
@@ -61,8 +77,14 @@ void json_str(struct json *j, const char *key, const char *value)
 
 void json_u64(struct json *j, const char *key, uint64_t value)
 {
+	char digits[20]; /* UINT64_MAX has as many */
+	size_t at = sizeof(digits);
+
+	do
+		digits[--at] = (char)('0' + value % 10);
+	while (value /= 10);
 	put_key(j, key);
-	(void)buf_putf(j->out, "%" PRIu64, value);
+	(void)buf_put(j->out, digits + at, sizeof(digits) - at);
 }
 
 void json_i64(struct json *j, const char *key, int64_t value)

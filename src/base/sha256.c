@@ -35,20 +35,25 @@ static void fill_schedule(const uint8_t block[SHA256_BLOCK_BYTES], uint32_t w[64
 static void hash_block(struct sha256 *h, const uint8_t block[SHA256_BLOCK_BYTES])
 {
 	uint32_t w[64];
-	uint32_t v[8];
+	uint32_t a = h->state[0], b = h->state[1], c = h->state[2], d = h->state[3];
+	uint32_t e = h->state[4], f = h->state[5], g = h->state[6], last = h->state[7];
 
 	fill_schedule(block, w);
-	memcpy(v, h->state, sizeof(v));
 	for (size_t i = 0; i < 64; i++) {
-		uint32_t s1 = rotate(v[4], 6) ^ rotate(v[4], 11) ^ rotate(v[4], 25);
-		uint32_t choice = (v[4] & v[5]) ^ (~v[4] & v[6]);
-		uint32_t t1 = v[7] + s1 + choice + round_constants[i] + w[i];
-		uint32_t s0 = rotate(v[0], 2) ^ rotate(v[0], 13) ^ rotate(v[0], 22);
-		uint32_t majority = (v[0] & v[1]) ^ (v[0] & v[2]) ^ (v[1] & v[2]);
-		memmove(v + 1, v, 7 * sizeof(v[0]));
-		v[4] += t1;
-		v[0] = t1 + s0 + majority;
+		uint32_t s1 = rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25);
+		uint32_t t1 = last + s1 + ((e & f) ^ (~e & g)) + round_constants[i] + w[i];
+		uint32_t s0 = rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22);
+		uint32_t t2 = s0 + ((a & b) ^ (a & c) ^ (b & c));
+		last = g;
+		g = f;
+		f = e;
+		e = d + t1;
+		d = c;
+		c = b;
+		b = a;
+		a = t1 + t2;
 	}
+	uint32_t v[8] = {a, b, c, d, e, f, g, last};
 	for (size_t i = 0; i < 8; i++)
 		h->state[i] += v[i];
 }

@@ -122,6 +122,14 @@ static void put_record(struct json *j, const struct audit_record *r)
 		json_str(j, "error", r->error);
 }
 
+/* Nobody else writes the log, so its last bytes are ours; those of a pipe are gone. */
+static bool take_back(int fd, size_t bytes)
+{
+	off_t end = lseek(fd, 0, SEEK_END);
+
+	return end >= (off_t)bytes && ftruncate(fd, end - (off_t)bytes) == 0;
+}
+
 /* Ends the line and appends it whole or, as far as the file allows, not at all. */
 static bool append(struct audit *a, struct json *j)
 {
@@ -129,8 +137,6 @@ static bool append(struct audit *a, struct json *j)
 	json_str(j, "prev", a->prev);
 	json_close(j, '}');
 	size_t n = line->n;
-	off_t before =
-		lseek(a->fd, 0, SEEK_END); /* -1 for a pipe: nothing can be taken back there */
 	if (!buf_put(line, "\n", 1) || line->is_cut)
 		return false;
 	if (a->needs_newline && fs_write_all(a->fd, "\n", 1) < 0)
@@ -147,7 +153,7 @@ static bool append(struct audit *a, struct json *j)
 	}
 	if (put < line->n) {
 		int why = errno;
-		if (put && (before < 0 || ftruncate(a->fd, before) < 0))
+		if (put && !take_back(a->fd, put))
 			a->needs_newline = true;
 		errno = why;
 		return false;
