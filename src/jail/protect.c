@@ -41,7 +41,7 @@ static int exists(const char *project, const char *entry)
 void protect_begin(const char *project, struct protect *out)
 {
 	*out = (struct protect){.project = project};
-	for (size_t i = 0; project && plan_protected[i] && i < PROTECT_MAX_ENTRIES; i++)
+	for (size_t i = 0; project && i < PROTECT_MAX_ENTRIES && plan_protected[i]; i++)
 		out->was_missing[i] = !exists(project, plan_protected[i]);
 }
 
@@ -63,7 +63,7 @@ static void add_watches(const struct protect *p, int fd)
 {
 	const char *last;
 
-	for (size_t i = 0; plan_protected[i] && i < PROTECT_MAX_ENTRIES; i++) {
+	for (size_t i = 0; i < PROTECT_MAX_ENTRIES && plan_protected[i]; i++) {
 		AUTO(fd) int dir = p->was_missing[i] ? open_folder(p->project, plan_protected[i], &last) : -1;
 		char path[32];
 		(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", dir);
@@ -142,7 +142,7 @@ int protect_end(const struct protect *p, const char *session_dir, protect_moved 
 {
 	int n_moved = 0, failed = 0;
 
-	for (size_t i = 0; p->project && plan_protected[i] && i < PROTECT_MAX_ENTRIES; i++) {
+	for (size_t i = 0; p->project && i < PROTECT_MAX_ENTRIES && plan_protected[i]; i++) {
 		char to[PATH_MAX];
 		if (!p->was_missing[i] || !exists(p->project, plan_protected[i]))
 			continue;
