@@ -8,7 +8,7 @@ AGENTS=${DRYDOCK_AGENTS:-$DRYDOCK_BUILD/agents}
 need() { # PROGRAM PACKAGE
 	[ -x "$AGENTS/node_modules/.bin/$1" ] && return
 	command -v npm >/dev/null || skip "npm is not installed, so $1 cannot be"
-	npm install --silent --no-fund --no-audit --prefix "$AGENTS" "$2" >&2 || skip "$2 cannot be installed from npm"
+	timeout 300 npm install --silent --no-fund --no-audit --prefix "$AGENTS" "$2" >&2 || skip "$2 cannot be installed from npm"
 }
 
 # task KIND PROGRAM ARGS...: the stub API asks the agent for one shell command: work, then everything it must not do
