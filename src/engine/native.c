@@ -26,6 +26,7 @@ struct engine_session {
 	struct jail jail;
 	struct egress egress;
 	struct protect protect;
+	int watch_fd; /* of protect, or -1 */
 	char state_dir[PATH_MAX];
 	char project[PATH_MAX]; /* what protect borrows */
 };
@@ -163,7 +164,7 @@ static int native_start(const struct engine_request *request, struct engine_sess
 		native_drop(&n);
 		return err_set(err, ENOMEM, "starting the session");
 	}
-	*session = (struct engine_session){.egress = EGRESS_NONE};
+	*session = (struct engine_session){.egress = EGRESS_NONE, .watch_fd = -1};
 	(void)snprintf(session->state_dir, PATH_MAX, "%s", request->state_dir);
 	(void)snprintf(session->project, PATH_MAX, "%s", request->project ? request->project : "");
 	protect_begin(request->project ? session->project : NULL, &session->protect);
@@ -234,10 +235,12 @@ static void on_appeared(void *arg)
 static int native_stay(struct engine_session *session, const struct engine_watch *watch,
 		       struct engine_result *out, struct err *err)
 {
-	AUTO(fd) int fd = protect_watch(&session->protect);
+	int fd = session->watch_fd = protect_watch(&session->protect);
 	struct appearance appearance = {.session = session, .watch = *watch, .fd = fd};
 	struct supervise_also also = {.fd = fd, .ready = on_appeared, .arg = &appearance};
-	return supervise_run(&session->jail, session->egress.pidfd, &also, watch, out, err);
+	int rc = supervise_run(&session->jail, session->egress.pidfd, &also, watch, out, err);
+	protect_unwatch(fd); /* native_end() closes it, when that costs nothing any more */
+	return rc;
 }
 
 static void native_end(struct engine_session *session, const struct engine_watch *watch)
@@ -251,6 +254,7 @@ static void native_end(struct engine_session *session, const struct engine_watch
 	egress_tidy(session->state_dir);
 	if (protect_end(&session->protect, session->state_dir, on_moved, &moved, &err) < 0)
 		watch->notice(watch->arg, err.text);
+	fd_drop(&session->watch_fd);
 	free(session);
 }
 

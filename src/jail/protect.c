@@ -100,6 +100,13 @@ bool protect_drain(const struct protect *p, int watch_fd)
 	return is_due;
 }
 
+void protect_unwatch(int watch_fd)
+{
+	/* numbered from 1 (inotify(7)); those of folders that came and went count on, and are left to close() */
+	for (int i = 1; watch_fd >= 0 && i <= PROTECT_MAX_ENTRIES; i++)
+		(void)inotify_rm_watch(watch_fd, i);
+}
+
 static int move_out(const char *project, const char *entry, const char *session_dir, char to[PATH_MAX],
 		    struct err *err)
 {

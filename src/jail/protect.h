@@ -28,6 +28,14 @@ int protect_watch(const struct protect *p);
 /** protect_drain() - read what woke @watch_fd, and watch folders that have appeared; true when a look is due */
 bool protect_drain(const struct protect *p, int watch_fd);
 
+/**
+ * protect_unwatch() - stop watching at @watch_fd; the descriptor stays the caller's
+ *
+ * Closing an inotify descriptor waits until the kernel has let go of its watches, 5 to 15 ms (fsnotify's reaper). The
+ * wait is over by itself when they were removed a few milliseconds before, and the end of a session has such.
+ */
+void protect_unwatch(int watch_fd);
+
 typedef void protect_moved(const char *entry, const char *to, void *arg);
 
 /**
