@@ -25,7 +25,8 @@ load helpers
 @test "C-08 a service on the user's own loopback is not reached; the jail's own is" {
 	for k in $(kinds); do
 		run direct "$k" "-a allowed.test" 'curl -sS -m 5 http://127.0.0.1:7777/ && echo REACHED
-			python3 -m http.server 7777 --bind 127.0.0.1 >/dev/null 2>&1 & sleep 0.7; curl -sS -m 5 -o /dev/null -w "own %{http_code}\n" http://127.0.0.1:7777/; kill %1'
+			python3 -m http.server 7777 --bind 127.0.0.1 >/dev/null 2>&1 &
+			for i in $(seq 200); do curl -sS -m 5 -o /dev/null -w "own %{http_code}\n" http://127.0.0.1:7777/ 2>/dev/null && break; sleep 0.05; done; kill %1'
 		[[ $output != *REACHED* ]]
 		[[ $output == *"own 200"* ]]
 		no_escape

@@ -54,9 +54,9 @@ P'
 	for k in $(kinds); do
 		run direct "$k" "-a allowed.test:80" 'python3 - <<"P" &
 import socket
-s = socket.create_server(("0.0.0.0", 8080)); c, _ = s.accept(); c.sendall(b"SWALLOWED"); c.close()
+s = socket.create_server(("0.0.0.0", 8080)); open("/tmp/listens", "w").close(); c, _ = s.accept(); c.sendall(b"SWALLOWED"); c.close()
 P
-sleep 0.7; timeout 3 bash -c "exec 3<>/dev/tcp/93.184.216.66/8080; cat <&3"; timeout 3 bash -c "exec 3<>/dev/tcp/127.0.0.1/8080; cat <&3"; kill %1 2>/dev/null; true'
+for i in $(seq 200); do [ -e /tmp/listens ] && break; sleep 0.05; done; timeout 3 bash -c "exec 3<>/dev/tcp/93.184.216.66/8080; cat <&3"; timeout 3 bash -c "exec 3<>/dev/tcp/127.0.0.1/8080; cat <&3"; kill %1 2>/dev/null; true'
 		[ "$(grep -c SWALLOWED <<<"$output")" -eq 1 ]
 		no_escape
 	done
