@@ -130,12 +130,9 @@ static enum parse split_subject(struct line *line, struct span word, struct span
 			n++; /* the /BITS after the bracket */
 		*host = span_make(word.p, n);
 	} else {
-		size_t colons = 0;
-		for (size_t i = 0; i < word.n; i++)
-			colons += word.p[i] == ':';
 		const uint8_t *colon = memchr(word.p, ':', word.n);
 		struct addr ignored;
-		if (colons > 1) {
+		if (colon && memchr(colon + 1, ':', word.n - (size_t)(colon - word.p) - 1)) {
 			const uint8_t *slash = memchr(word.p, '/', word.n);
 			struct span bare = {word.p, slash ? (size_t)(slash - word.p) : word.n};
 			if (addr_parse(bare, &ignored))
@@ -226,23 +223,38 @@ static enum parse parse_name(struct line *line, struct span host, struct rule *r
 	return PARSE_DONE;
 }
 
+/* Where "://" starts, or NULL. */
+static const uint8_t *scheme_end(struct span word)
+{
+	for (const uint8_t *p = word.p; word.n >= 3 && (p = memchr(p, ':', (size_t)(word.p + word.n - p)));
+	     p++)
+		if (word.p + word.n - p >= 3 && p[1] == '/' && p[2] == '/')
+			return p;
+	return NULL;
+}
+
 static enum parse parse_subject(struct line *line, struct span word, struct rule *rule)
 {
 	struct span host = {0}, rest = {0};
 
-	for (size_t i = 0; i + 2 < word.n; i++)
-		if (!memcmp(word.p + i, "://", 3))
-			return bad(line, word.p, "write the host alone, without '%.*s://'", (int)(i > 20 ? 20 : i),
-				   (const char *)word.p);
+	const uint8_t *end = scheme_end(word);
+	if (end) {
+		size_t n = (size_t)(end - word.p);
+		return bad(line, word.p, "write the host alone, without '%.*s://'", (int)(n > 20 ? 20 : n),
+			   (const char *)word.p);
+	}
 	enum parse got = split_subject(line, word, &host, &rest);
 	if (got != PARSE_DONE)
 		return got;
 	if (host.n == 0)
 		return bad(line, word.p, "no host before the ':'");
-	const uint8_t *slash = memchr(host.p, '/', host.n);
-	struct addr ignored;
-	bool is_address = host.p[0] == '[' ||
-			  addr_parse(span_make(host.p, slash ? (size_t)(slash - host.p) : host.n), &ignored);
+	/* IPv6 stands in brackets, so what else is an address starts with a digit: most hosts are told by one byte */
+	bool is_address = host.p[0] == '[';
+	if (host.p[0] >= '0' && host.p[0] <= '9') {
+		const uint8_t *slash = memchr(host.p, '/', host.n);
+		struct addr ignored;
+		is_address = addr_parse(span_make(host.p, slash ? (size_t)(slash - host.p) : host.n), &ignored);
+	}
 	got = is_address ? parse_prefix(line, host, rule) : parse_name(line, host, rule);
 	if (got != PARSE_DONE)
 		return got;
