@@ -120,6 +120,7 @@ void cgroup_make(const struct jail_settings *settings, struct cgroup *out)
 		(void)snprintf(out->text, sizeof(out->text), "cgroup:off (not delegated; rlimits)");
 		return;
 	}
+	out->has_tasks = !is_v2;
 	char memory[32] = "";
 	if (settings->memory_bytes)
 		(void)snprintf(memory, sizeof(memory), "%" PRIu64 "M, ", settings->memory_bytes >> 20);
@@ -132,6 +133,14 @@ int cgroup_add(const struct cgroup *cgroup, pid_t pid, struct err *err)
 	for (int i = 0; i < cgroup->n_folders; i++)
 		if (!write_value(cgroup->folders[i], "cgroup.procs", "%d", pid))
 			return err_set(err, errno, "moving the session into '%s'", cgroup->folders[i]);
+	return 0;
+}
+
+int cgroup_enter(const struct cgroup *cgroup, struct err *err)
+{
+	for (int i = 0; i < cgroup->n_folders; i++)
+		if (!write_value(cgroup->folders[i], "tasks", "0"))
+			return err_set(err, errno, "entering '%s'", cgroup->folders[i]);
 	return 0;
 }
 

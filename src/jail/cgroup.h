@@ -4,15 +4,19 @@
 #include "base/err.h"
 #include "jail/settings.h"
 
+#include <stdbool.h>
+
 enum { CGROUP_MAX_FOLDERS = 3, CGROUP_PATH_BYTES = 300 };
 
 /**
  * struct cgroup - folders made for one session; n_folders 0 when only rlimits hold
+ * @has_tasks:	v1: cgroup_enter() is possible
  * @text:	for the banner: "cgroup(v1: 8G, 4096 pids)" or "cgroup:off (not delegated; rlimits)"
  */
 struct cgroup {
 	char folders[CGROUP_MAX_FOLDERS][CGROUP_PATH_BYTES];
 	int n_folders;
+	bool has_tasks;
 	char text[96];
 };
 
@@ -25,6 +29,14 @@ void cgroup_make(const struct jail_settings *settings, struct cgroup *out);
 
 /** cgroup_add() - put @pid, and so its children, into it */
 int cgroup_add(const struct cgroup *cgroup, pid_t pid, struct err *err);
+
+/**
+ * cgroup_enter() - put the calling process into it, when @cgroup->has_tasks; it must have one thread only
+ *
+ * Moving another process waits for the kernel's readers of thread groups, 4 to 16 ms; a thread that moves itself does
+ * not (cgroup_procs_write_start() in kernel/cgroup/cgroup.c).
+ */
+int cgroup_enter(const struct cgroup *cgroup, struct err *err);
 
 /** cgroup_remove() - remove the folders once every process in them has ended */
 void cgroup_remove(struct cgroup *cgroup);

@@ -205,6 +205,8 @@ _Noreturn static void run_middle(const struct launch *l, int number_wr)
 	const struct jail_settings *s = l->settings;
 	struct err err = {0};
 
+	if (l->cgroup.has_tasks && cgroup_enter(&l->cgroup, &err) < 0)
+		give_up(l, &err, 0);
 	if (setgroups(0, NULL) < 0 || setresgid(s->agent_gid, s->agent_gid, s->agent_gid) < 0 ||
 	    setresuid(s->agent_uid, s->agent_uid, s->agent_uid) < 0) {
 		err_set(&err, errno, "becoming uid %u", s->agent_uid);
@@ -341,7 +343,7 @@ static int start(struct launch *l, int report_rd, int *report_wr, int go_wr, int
 	out->init_pidfd = (int)syscall(SYS_pidfd_open, out->init_pid, 0);
 	if (out->init_pidfd < 0)
 		rc = err_set(err, errno, "watching the jail");
-	if (rc == 0)
+	if (rc == 0 && !(l->is_split && l->cgroup.has_tasks)) /* else the middle process took pid 1 along */
 		rc = cgroup_add(&l->cgroup, out->init_pid, err);
 	if (rc == 0 && write(go_wr, "g", 1) != 1)
 		rc = err_set(err, errno, "starting the jail");
