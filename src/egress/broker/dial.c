@@ -97,8 +97,9 @@ static void attempt_ready(struct loop_source *source, uint32_t events)
 	int error = 0;
 	socklen_t bytes = sizeof(error);
 
-	(void)events; /* SO_ERROR says more */
-	if (getsockopt(source->fd, SOL_SOCKET, SO_ERROR, &error, &bytes) < 0)
+	/* a failed connect() is always an error event (connect(2), tcp_poll() in net/ipv4/tcp.c) */
+	if ((events & (EPOLLERR | EPOLLHUP)) &&
+	    getsockopt(source->fd, SOL_SOCKET, SO_ERROR, &error, &bytes) < 0)
 		error = errno;
 	if (error) {
 		struct addr at = a->at;
