@@ -13,7 +13,7 @@
 
 /* What git, editors, shells and agents run on the host later, out of a project. */
 const char *const plan_protected[] = {
-	".git/hooks", ".git/config", ".git/config.worktree", ".git/commondir", ".drydock", ".envrc", ".vscode", ".idea",
+	".git", ".git/hooks", ".git/config", ".git/config.worktree", ".git/commondir", ".drydock", ".envrc", ".vscode", ".idea",
 	".mcp.json", ".claude/settings.json", ".claude/settings.local.json", ".claude/hooks", ".codex",
 	".gemini/settings.json", NULL,
 };
@@ -137,9 +137,17 @@ static void add_bind(struct maker *m, const struct jail_mount *mount)
 static void add_protected(struct maker *m, const char *entry)
 {
 	char path[PATH_MAX];
-	if (snprintf(path, sizeof(path), "%s/%s", m->settings->project, entry) >= (int)sizeof(path))
-		return; /* longer than any path the kernel would open */
-	for (char *slash = path + strlen(m->settings->project) + 1; (slash = strchr(slash, '/')); slash++) {
+	const char *base = m->settings->project;
+	bool is_absolute = entry[0] == '/';
+
+	for (size_t i = 0; is_absolute && i < m->settings->n_mounts; i++)
+		if (is_within(entry, m->settings->mounts[i].inside))
+			base = m->settings->mounts[i].inside;
+	if ((is_absolute && !is_within(entry, base)) ||
+	    snprintf(path, sizeof(path), "%s%s%s", is_absolute ? "" : base, is_absolute ? "" : "/", entry) >=
+		    (int)sizeof(path))
+		return; /* not shown at all, or longer than any path the kernel would open */
+	for (char *slash = path + strlen(base) + 1; (slash = strchr(slash, '/')); slash++) {
 		*slash = '\0';
 		bool is_pinned = false;
 		for (size_t i = 0; i < m->plan->n_steps && !m->is_full; i++)
@@ -159,7 +167,8 @@ static void add_project(struct maker *m)
 		return;
 	struct jail_mount project = {.host = s->project, .inside = s->project, .is_writable = true};
 	add_bind(m, &project);
-	for (size_t i = 0; plan_protected[i]; i++)
+	/* .git itself is only for protect: as a folder the agent works in it, as a file view adds it. */
+	for (size_t i = 1; plan_protected[i]; i++)
 		add_protected(m, plan_protected[i]);
 	for (size_t i = 0; i < s->n_protected; i++)
 		add_protected(m, s->protected[i]);

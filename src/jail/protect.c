@@ -30,12 +30,15 @@ static int open_folder(const char *project, const char *entry, const char **out_
 	return root < 0 ? -1 : (int)syscall(SYS_openat2, root, folder, &how, sizeof(how));
 }
 
+/* A .git that is a folder is the project's own; one that is a file or a link leads git elsewhere. */
 static int exists(const char *project, const char *entry)
 {
 	const char *last;
 	struct stat st;
 	AUTO(fd) int dir = open_folder(project, entry, &last);
-	return dir >= 0 && fstatat(dir, last, &st, AT_SYMLINK_NOFOLLOW) == 0;
+	if (dir < 0 || fstatat(dir, last, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return 0;
+	return strcmp(entry, ".git") != 0 || !S_ISDIR(st.st_mode);
 }
 
 void protect_begin(const char *project, struct protect *out)

@@ -28,7 +28,8 @@ struct jail_mount {
  * @project:	absolute real path, shown read-write at its own path; NULL for none
  * @cwd:	absolute; must be visible inside
  * @mounts:	further mounts, in order (toolchains, agent state, --mount, the command's own installation)
- * @protected:	further project entries (relative paths) that run on the host later: .git/modules/X/hooks ...
+ * @protected:	further entries that run on the host later: .git/modules/X/hooks ...; relative to the project, or absolute
+ *		below a mount
  * @masks:	paths inside that are covered by nothing: credentials within a toolchain that is shown
  * @argv:	argv[0] is searched in PATH of @envp inside the jail unless it holds a slash
  * @envp:	complete environment

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "jail/view.h"
-#include "base/buf.h"
-#include "base/fs.h"
 #include "base/own.h"
+#include "jail/gitdir.h"
 
 #include <errno.h>
 #include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
 
-enum { MAX_LINKS = 16, MAX_MODULES = 256 };
+enum { MAX_LINKS = 16 };
 
 /* Folders of the home that hold programs, not secrets. */
 static const char *const toolchains[] = {
@@ -138,6 +137,18 @@ static bool find_command(const char *command, const char *path, char out[PATH_MA
 	return false;
 }
 
+static bool is_installation(const char *prefix)
+{
+	static const char *const parts[] = {"lib", "lib64", "libexec", "share"};
+	char path[PATH_MAX];
+	struct stat st;
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+		if (join(path, prefix, parts[i]) && stat(path, &st) == 0 && S_ISDIR(st.st_mode) &&
+		    join(path, prefix, ".git") && lstat(path, &st) < 0)
+			return true;
+	return false;
+}
+
 /* The folder to show for a program file: its node_modules tree, its package, or the file alone. */
 static void package_of(const char *file, const char *home, char out[PATH_MAX])
 {
@@ -155,10 +166,10 @@ static void package_of(const char *file, const char *home, char out[PATH_MAX])
 		return;
 	*last = '\0';
 	char *folder = strrchr(bin, '/');
-	/* PREFIX/bin/program, PREFIX being neither the home nor its parent: the prefix is the package. */
+	/* PREFIX/bin/program with PREFIX/lib or so beside it: an installation. A bin folder alone may be anything. */
 	if (folder && !strcmp(folder, "/bin")) {
 		*folder = '\0';
-		if (!is_within(home, bin) && strlen(bin) > 1 && !strstr(bin, "/.local"))
+		if (!is_within(home, bin) && strlen(bin) > 1 && !strstr(bin, "/.local") && is_installation(bin))
 			(void)snprintf(out, PATH_MAX, "%s", bin);
 	}
 }
@@ -177,13 +188,10 @@ static int add_command(struct view *view, const char *home, const char *project,
 			break;
 		target[n] = '\0';
 		char *last = strrchr(at, '/');
-		if (!is_shown(view, project, at)) {
-			/* A link cannot be mounted alone: its folder is shown. */
-			(void)snprintf(next, sizeof(next), "%.*s", (int)(last - at), at); /* shorter */
-			int rc = is_within(home, next) ? 0 : add_mount(view, next, false, err);
-			if (rc < 0)
-				return rc;
-		}
+		/* The link alone becomes a link again; what else lies in its folder stays hidden. */
+		int rc = is_shown(view, project, at) ? 0 : add_mount(view, at, false, err);
+		if (rc < 0)
+			return rc;
 		int used = target[0] == '/' ? snprintf(next, sizeof(next), "%s", target)
 					    : snprintf(next, sizeof(next), "%.*s/%s", (int)(last - at), at, target);
 		if (used >= (int)sizeof(next))
@@ -197,56 +205,43 @@ static int add_command(struct view *view, const char *home, const char *project,
 	return is_within(home, package) ? 0 : add_mount(view, package, false, err);
 }
 
-/* ".git" as a file says "gitdir: PATH/.git/worktrees/NAME"; the common folder is two levels up. */
-static int add_worktree(struct view *view, const char *project, struct err *err)
+/* An entry of @base, absolute, or relative to the project when @base is "". */
+struct adding {
+	struct view *view;
+	const char *base;
+};
+
+static int add_protected(const char *entry, void *arg, struct err *err)
 {
+	const struct adding *a = arg;
 	char path[PATH_MAX];
-	struct stat st;
-	if (!join(path, project, ".git") || lstat(path, &st) < 0 || !S_ISREG(st.st_mode))
-		return 0;
-	struct buf text = {.max = PATH_MAX};
-	int rc = fs_read(path, &text, err);
-	static const char start[] = "gitdir: ";
-	size_t n = sizeof(start) - 1;
-	if (rc == 0 && text.n > n && !memcmp(text.p, start, n) && buf_put(&text, "", 1)) {
-		char *dir = (char *)text.p + n;
-		dir[strcspn(dir, "\n")] = '\0';
-		char *mark = strstr(dir, "/worktrees/");
-		if (dir[0] == '/' && mark && !strstr(dir, "/../")) {
-			*mark = '\0';
-			static const char *const inside[] = {"hooks", "config", "config.worktree"};
-			rc = is_shown(view, project, dir) ? 0 : add_mount(view, dir, true, err);
-			for (size_t i = 0; rc == 0 && i < 3; i++)
-				if (join(path, dir, inside[i]) && lstat(path, &st) == 0)
-					rc = add_mount(view, path, false, err);
-		}
-	}
-	buf_drop(&text);
-	if (rc == 0 && !keep(&view->protected, &view->n_protected, ".git"))
-		rc = out_of_memory(err);
-	return rc;
+	if (!join(path, a->base, entry))
+		return 0; /* longer than any path the kernel would open */
+	return keep(&a->view->protected, &a->view->n_protected, path) ? 0 : out_of_memory(err);
 }
 
-static int add_modules(struct view *view, const char *project, struct err *err)
+/* What of the project's repository, and of the one it is a worktree of, would run on the host later. */
+static int add_git(struct view *view, const char *project, struct err *err)
 {
-	static const char *const entries[] = {"hooks", "config"};
-	char path[PATH_MAX], entry[PATH_MAX];
-	if (!join(path, project, ".git/modules"))
+	static const char *const own[] = {"hooks", "config", "config.worktree"};
+	char path[PATH_MAX];
+	struct stat st;
+	if (!join(path, project, ".git") || lstat(path, &st) < 0)
 		return 0;
-	AUTO(dir) DIR *dir = opendir(path);
-	struct dirent *e;
-	while (dir && (e = readdir(dir))) {
-		if (e->d_name[0] == '.')
-			continue;
-		if (view->n_protected >= MAX_MODULES)
-			return err_set(err, E2BIG, "'%s' holds more submodules than can be protected", path);
-		for (size_t i = 0; i < 2; i++) {
-			(void)snprintf(entry, sizeof(entry), ".git/modules/%s/%s", e->d_name, entries[i]);
-			if (!keep(&view->protected, &view->n_protected, entry))
-				return out_of_memory(err);
-		}
+	if (S_ISDIR(st.st_mode)) {
+		struct adding a = {view, ".git"};
+		return gitdir_each(path, add_protected, &a, err);
 	}
-	return 0;
+	if (!keep(&view->protected, &view->n_protected, ".git"))
+		return out_of_memory(err);
+	char common[PATH_MAX];
+	if (!gitdir_common(project, common))
+		return 0;
+	struct adding a = {view, common};
+	int rc = is_shown(view, project, common) ? 0 : add_mount(view, common, true, err);
+	for (size_t i = 0; rc == 0 && i < 3; i++)
+		rc = add_protected(own[i], &a, err);
+	return rc < 0 ? rc : gitdir_each(common, add_protected, &a, err);
 }
 
 int view_collect(const char *home, const char *project, const char *command, const char *path,
@@ -257,9 +252,7 @@ int view_collect(const char *home, const char *project, const char *command, con
 	if (rc == 0)
 		rc = add_command(&view, home, project, command, path, err);
 	if (rc == 0 && project)
-		rc = add_worktree(&view, project, err);
-	if (rc == 0 && project)
-		rc = add_modules(&view, project, err);
+		rc = add_git(&view, project, err);
 	if (rc < 0)
 		view_drop(&view);
 	else

@@ -10,7 +10,7 @@ struct view {
 	size_t n_mounts;
 	char **masks; /* credentials inside of what is shown */
 	size_t n_masks;
-	char **protected; /* project entries beyond the fixed list: submodules' hooks and config */
+	char **protected; /* entries beyond the fixed list, relative to the project or absolute: of worktrees and submodules */
 	size_t n_protected;
 	char **strings; /* what mounts point into */
 	size_t n_strings;
