@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "jail/cgroup.h"
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/fs.h"
 #include "base/own.h"
 
@@ -13,7 +14,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
-enum { DEFAULT_PIDS = 4096, PERIOD_US = 100000 };
+enum { DEFAULT_PIDS = 4096, PERIOD_US = 100000, STALE_AFTER_S = 60 };
 
 __attribute__((format(printf, 3, 4))) static bool write_value(const char *folder, const char *file,
 							       const char *fmt, ...)
@@ -109,6 +110,25 @@ static bool make_v1(const struct jail_settings *s, struct cgroup *out)
 	return is_set;
 }
 
+/*
+ * A supervisor that was killed could not remove its folder. One that is older than a start takes and holds no
+ * process any more goes now; rmdir(2) refuses the others.
+ */
+static void sweep(const char *made)
+{
+	char parent[CGROUP_PATH_BYTES];
+	(void)snprintf(parent, sizeof(parent), "%.*s", (int)(strrchr(made, '/') - made), made); /* shorter */
+	AUTO(dir) DIR *dir = opendir(parent);
+	struct dirent *e;
+	struct stat st;
+
+	while (dir && (e = readdir(dir)))
+		if (!strncmp(e->d_name, "drydock-", 8) &&
+		    fstatat(dirfd(dir), e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		    (uint64_t)st.st_ctime + STALE_AFTER_S < clock_wall_ms() / 1000)
+			(void)unlinkat(dirfd(dir), e->d_name, AT_REMOVEDIR); /* in use: stays */
+}
+
 void cgroup_make(const struct jail_settings *settings, struct cgroup *out)
 {
 	*out = (struct cgroup){0};
@@ -121,6 +141,8 @@ void cgroup_make(const struct jail_settings *settings, struct cgroup *out)
 		return;
 	}
 	out->has_tasks = !is_v2;
+	for (int i = 0; i < out->n_folders; i++)
+		sweep(out->folders[i]);
 	char memory[32] = "";
 	if (settings->memory_bytes)
 		(void)snprintf(memory, sizeof(memory), "%" PRIu64 "M, ", settings->memory_bytes >> 20);
