@@ -317,14 +317,19 @@ static void run(struct process *p)
 	}
 }
 
-static void end_peer(struct peer *peer)
+static void kill_peer(const struct peer *peer)
+{
+	if (peer->source.fd >= 0)
+		(void)syscall(SYS_pidfd_send_signal, peer->source.fd, SIGKILL, NULL,
+			      0); /* it may be gone */
+}
+
+static void reap_peer(struct peer *peer)
 {
 	siginfo_t info;
 
 	if (peer->source.fd < 0)
 		return;
-	(void)syscall(SYS_pidfd_send_signal, peer->source.fd, SIGKILL, NULL,
-		      0); /* it may be gone */
 	while (waitid(P_PIDFD, (id_t)peer->source.fd, &info, WEXITED) < 0 && errno == EINTR)
 		;
 	fd_drop(&peer->source.fd);
@@ -334,7 +339,9 @@ static void end_peer(struct peer *peer)
 static void stop(struct process *p)
 {
 	for (int i = 0; i < PEERS; i++)
-		end_peer(&p->peers[i]);
+		kill_peer(&p->peers[i]);
+	for (int i = 0; i < PEERS; i++)
+		reap_peer(&p->peers[i]); /* they end side by side */
 	broker_free(p->broker);
 	ruleset_free(p->rules);
 	loop_free(p->loop);
