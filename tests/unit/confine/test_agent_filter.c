@@ -10,7 +10,9 @@
 #include <netinet/in.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
+#include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -45,6 +47,7 @@ CALL(make_alg, socket(AF_ALG, SOCK_SEQPACKET, 0))
 CALL(make_high_bits, syscall(SYS_socket, 0x100000028L, SOCK_STREAM, 0))
 CALL(make_netfilter, socket(AF_NETLINK, SOCK_RAW, NETLINK_NETFILTER))
 CALL(make_mptcp, socket(AF_INET, SOCK_STREAM, 262))
+CALL(make_mptcp_high_bits, syscall(SYS_socket, AF_INET, SOCK_STREAM, 0x100000106L))
 CALL(make_route, socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE))
 CALL(make_tcp, socket(AF_INET, SOCK_STREAM, 0))
 CALL(make_tcp6, socket(AF_INET6, SOCK_STREAM, IPPROTO_TCP))
@@ -59,10 +62,26 @@ static void only_four_families_can_be_made(void **state)
 	assert_int_equal(under_filter(make_high_bits), EAFNOSUPPORT);
 	assert_int_equal(under_filter(make_netfilter), EPROTONOSUPPORT);
 	assert_int_equal(under_filter(make_mptcp), EPROTONOSUPPORT);
+	assert_int_equal(under_filter(make_mptcp_high_bits), EPROTONOSUPPORT);
 	assert_int_equal(under_filter(make_route), 0);
 	assert_int_equal(under_filter(make_tcp), 0);
 	assert_int_equal(under_filter(make_tcp6), 0);
 	assert_int_equal(under_filter(make_unix), 0);
+}
+
+static long make_pair(int family)
+{
+	int fds[2];
+	return syscall(SYS_socketpair, family, SOCK_STREAM, 0, fds);
+}
+CALL(make_inet_pair, make_pair(AF_INET)) /* the kernel itself would say EOPNOTSUPP */
+CALL(make_unix_pair, make_pair(AF_UNIX))
+
+static void only_unix_pairs_can_be_made(void **state)
+{
+	(void)state;
+	assert_int_equal(under_filter(make_inet_pair), EAFNOSUPPORT);
+	assert_int_equal(under_filter(make_unix_pair), 0);
 }
 
 CALL(inject, syscall(SYS_ioctl, 0, TIOCSTI, "x"))
@@ -114,6 +133,11 @@ CALL(load_bpf, syscall(SYS_bpf, 0, NULL, 0))
 CALL(fault, syscall(SYS_userfaultfd, 0))
 CALL(keys, syscall(SYS_keyctl, 0, 0))
 CALL(perf, syscall(SYS_perf_event_open, NULL, 0, 0, 0, 0))
+CALL(by_handle, syscall(SYS_open_by_handle_at, -1, NULL, 0))
+CALL(register_ring, syscall(SYS_io_uring_register, -1, 0, NULL, 0))
+CALL(add_a_key, syscall(SYS_add_key, "user", "x", "y", 1, 0))
+CALL(poll_set, epoll_create1(0))
+CALL(be_traced, ptrace(PTRACE_TRACEME, 0, NULL, NULL))
 
 static void what_passes_no_filter_is_refused(void **state)
 {
@@ -124,6 +148,11 @@ static void what_passes_no_filter_is_refused(void **state)
 	assert_int_equal(under_filter(fault), EPERM);
 	assert_int_equal(under_filter(keys), EPERM);
 	assert_int_equal(under_filter(perf), EPERM);
+	assert_int_equal(under_filter(by_handle), EPERM);
+	assert_int_equal(under_filter(register_ring), EPERM);
+	assert_int_equal(under_filter(add_a_key), EPERM);
+	assert_int_equal(under_filter(poll_set), 0);
+	assert_int_equal(under_filter(be_traced), 0); /* debuggers work */
 }
 
 static void another_architecture_ends_the_process(void **state)
@@ -149,6 +178,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(only_four_families_can_be_made),
+		cmocka_unit_test(only_unix_pairs_can_be_made),
 		cmocka_unit_test(the_terminal_takes_no_typed_input),
 		cmocka_unit_test(no_namespace_and_no_mount_can_be_made),
 		cmocka_unit_test(what_passes_no_filter_is_refused),
