@@ -136,6 +136,8 @@ static int remove_below(int dir_fd, const char *name, struct removal *job, int d
 	if (job->dev && st.st_dev != job->dev)
 		return -EXDEV;
 	job->dev = st.st_dev;
+	if ((st.st_mode & 0700) != 0700)
+		(void)fchmod(fd, 0700); /* else nothing in it can go; where it may not, unlinking says so */
 	AUTO(dir) DIR *dir = fdopendir(fcntl(fd, F_DUPFD_CLOEXEC, 3));
 	if (!dir)
 		return -errno;
