@@ -2,43 +2,123 @@
 #include "jail/protect.h"
 #include "base/fs.h"
 #include "base/own.h"
+#include "jail/gitdir.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { MAX_TIMES = 99 }; /* one entry moved out of one project */
+enum { MAX_TIMES = 99 }; /* one entry moved out of one project under a number; then under random names */
+
+/* What in the common git folder of a worktree leads git elsewhere; relative to that folder. */
+static const char *const in_common[] = {"hooks", "config", "config.worktree", "commondir", NULL};
+static_assert(sizeof(in_common) / sizeof(in_common[0]) - 1 == PROTECT_COMMON_ENTRIES, "each has its own flag");
+
+/* struct spot - a name in a folder that has to go so that an entry is there no more */
+struct spot {
+	int dir;
+	char name[NAME_MAX + 1];
+	size_t n_entry; /* of the entry's bytes, how many lead to it: all, or up to a symbolic link on the way */
+};
+
+/* struct loan - a folder's mode as the command set it, while the owner's rights are lent to it; mode 0 may be one */
+struct loan {
+	bool is_lent;
+	mode_t was;
+};
+
+/* The owner may always give himself a right back: what the command took away must not hide an entry. */
+static struct loan lend(int fd)
+{
+	char path[32];
+	struct stat st;
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISDIR(st.st_mode) || (st.st_mode & 0700) == 0700 ||
+	    chmod(path, (st.st_mode & 07777) | 0700) < 0)
+		return (struct loan){0};
+	return (struct loan){true, st.st_mode & 07777};
+}
+
+static void give_back(int fd, struct loan loan)
+{
+	char path[32];
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	if (loan.is_lent)
+		(void)chmod(path, loan.was); /* the entry is gone, which is what mattered */
+}
+
+static bool look(int dir, const char *name, bool may_lend, struct stat *out)
+{
+	if (fstatat(dir, name, out, AT_SYMLINK_NOFOLLOW) == 0)
+		return true;
+	if (errno != EACCES || !may_lend)
+		return false;
+	struct loan loan = lend(dir);
+	bool is_seen = fstatat(dir, name, out, AT_SYMLINK_NOFOLLOW) == 0;
+	give_back(dir, loan);
+	return is_seen;
+}
+
+/*
+ * Walks to @entry of @root, a name at a time and through no symbolic link: one that stands on the way is itself what
+ * has to go, since programs of the host would follow it. A .git that is a folder is the project's own; one that is a
+ * file or a link leads git elsewhere. Ends at once where nothing is. out->dir is the caller's.
+ */
+static bool find(const char *root, const char *entry, bool may_lend, struct spot *out)
+{
+	AUTO(fd) int dir = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	for (const char *p = entry; dir >= 0;) {
+		struct spot spot = {.n_entry = (size_t)(p - entry) + strcspn(p, "/")};
+		struct stat st;
+		bool is_last = entry[spot.n_entry] == '\0';
+		(void)snprintf(spot.name, sizeof(spot.name), "%.*s", (int)strcspn(p, "/"), p); /* entries are short */
+		if (!look(dir, spot.name, may_lend, &st) || (is_last && !strcmp(entry, ".git") && S_ISDIR(st.st_mode)))
+			return false;
+		if (is_last || S_ISLNK(st.st_mode)) {
+			*out = spot;
+			out->dir = fd_take(&dir);
+			return true;
+		}
+		struct loan loan = may_lend ? lend(dir) : (struct loan){0};
+		int next = openat(dir, spot.name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		give_back(dir, loan);
+		fd_drop(&dir);
+		dir = next;
+		p = entry + spot.n_entry + 1;
+	}
+	return false;
+}
+
+static bool exists(const char *root, const char *entry)
+{
+	struct spot spot;
+	if (!find(root, entry, false, &spot))
+		return false;
+	fd_drop(&spot.dir);
+	return true;
+}
 
 /* The folder of an entry below the project, no symbolic link on the way; -1 when it is not there. */
-static int open_folder(const char *project, const char *entry, const char **out_last)
+static int open_folder(const char *project, const char *entry)
 {
 	char folder[PATH_MAX];
 	const char *slash = strrchr(entry, '/');
-	*out_last = slash ? slash + 1 : entry;
 	(void)snprintf(folder, sizeof(folder), "%.*s", slash ? (int)(slash - entry) : 1,
 		       slash ? entry : "."); /* entries are short */
 	AUTO(fd) int root = open(project, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	struct open_how how = {.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC,
+	struct open_how how = {.flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
 			       .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS};
 	return root < 0 ? -1 : (int)syscall(SYS_openat2, root, folder, &how, sizeof(how));
-}
-
-/* A .git that is a folder is the project's own; one that is a file or a link leads git elsewhere. */
-static int exists(const char *project, const char *entry)
-{
-	const char *last;
-	struct stat st;
-	AUTO(fd) int dir = open_folder(project, entry, &last);
-	if (dir < 0 || fstatat(dir, last, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return 0;
-	return strcmp(entry, ".git") != 0 || !S_ISDIR(st.st_mode);
 }
 
 void protect_begin(const char *project, struct protect *out)
@@ -46,11 +126,18 @@ void protect_begin(const char *project, struct protect *out)
 	*out = (struct protect){.project = project};
 	for (size_t i = 0; project && i < PROTECT_MAX_ENTRIES && plan_protected[i]; i++)
 		out->was_missing[i] = !exists(project, plan_protected[i]);
+	if (!project || !gitdir_common(project, out->common))
+		out->common[0] = '\0';
+	for (size_t i = 0; out->common[0] && in_common[i]; i++)
+		out->was_missing_in_common[i] = !exists(out->common, in_common[i]);
 }
 
 /* Only what stands at a path that plan_protected names is of interest; other names come and go all the time. */
 static bool is_named(const char *name)
 {
+	for (size_t i = 0; in_common[i]; i++)
+		if (!strcmp(name, in_common[i]))
+			return true;
 	for (size_t i = 0; plan_protected[i]; i++) {
 		const char *p = plan_protected[i];
 		for (size_t n; *p; p += n + (p[n] == '/')) {
@@ -64,16 +151,16 @@ static bool is_named(const char *name)
 
 static void add_watches(const struct protect *p, int fd)
 {
-	const char *last;
-
 	for (size_t i = 0; i < PROTECT_MAX_ENTRIES && plan_protected[i]; i++) {
-		AUTO(fd) int dir = p->was_missing[i] ? open_folder(p->project, plan_protected[i], &last) : -1;
+		AUTO(fd) int dir = p->was_missing[i] ? open_folder(p->project, plan_protected[i]) : -1;
 		char path[32];
 		(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", dir);
 		if (dir >= 0) /* a second watch on the same folder is the first */
 			(void)inotify_add_watch(fd, path, IN_CREATE | IN_MOVED_TO);
 	}
 	(void)inotify_add_watch(fd, p->project, IN_CREATE | IN_MOVED_TO);
+	if (p->common[0])
+		(void)inotify_add_watch(fd, p->common, IN_CREATE | IN_MOVED_TO);
 }
 
 int protect_watch(const struct protect *p)
@@ -110,59 +197,92 @@ void protect_unwatch(int watch_fd)
 		(void)inotify_rm_watch(watch_fd, i);
 }
 
-static int move_out(const char *project, const char *entry, const char *session_dir, char to[PATH_MAX],
-		    struct err *err)
+/* A free path in @session_dir/moved: the entry's, then with a number, then one that cannot be taken before. */
+static int choose_place(const char *entry, const char *session_dir, uint64_t random, char to[PATH_MAX], struct err *err)
 {
-	char folder[PATH_MAX];
-	const char *last;
-	if (snprintf(folder, sizeof(folder), "%s/moved", session_dir) >= (int)sizeof(folder) ||
-	    snprintf(to, PATH_MAX, "%s/", folder) >= PATH_MAX)
-		return err_set(err, ENAMETOOLONG, "moving '%s' out of the project", entry);
-	int rc = fs_make_dirs(folder, 0700, err);
+	char name[NAME_MAX + 1];
+	struct stat st;
+	int rc = snprintf(to, PATH_MAX, "%s/moved", session_dir) < PATH_MAX ? fs_make_dirs(to, 0700, err)
+									    : err_set(err, ENAMETOOLONG, "'%s'", entry);
 	if (rc < 0)
 		return rc;
-	size_t n = strlen(to);
-	if (n + strlen(entry) >= PATH_MAX)
-		return err_set(err, ENAMETOOLONG, "moving '%s' out of the project", entry);
-	for (size_t i = 0; i <= strlen(entry); i++)
-		to[n + i] = entry[i] == '/' ? '+' : entry[i];
-	struct stat st;
-	n = strlen(to);
-	for (int again = 2; lstat(to, &st) == 0; again++)
-		if (again > MAX_TIMES || n + 8 > PATH_MAX || snprintf(to + n, PATH_MAX - n, ".%d", again) < 0)
-			return err_set(err, EEXIST, "moving '%s' out of the project once more", entry);
-	AUTO(fd) int dir = open_folder(project, entry, &last);
-	if (dir < 0)
-		return err_set(err, errno, "opening the folder of '%s'", entry);
-	if (renameat(dir, last, AT_FDCWD, to) == 0)
-		return 0;
-	/* Another file system: disarm it where it stands, under a name that nothing looks for. */
-	if (errno == EXDEV) {
-		char aside[NAME_MAX];
-		(void)snprintf(aside, sizeof(aside), "%s.drydock-moved", last); /* entries are short */
-		(void)snprintf(to, PATH_MAX, "%s/%.*s%s", project, (int)(last - entry), entry, aside);
-		if (renameat(dir, last, dir, aside) == 0)
-			return 0;
+	(void)snprintf(name, sizeof(name), "%.*s", NAME_MAX, entry); /* entries are short */
+	for (char *c = name; *c; c++)
+		*c = *c == '/' ? '+' : *c;
+	int n = snprintf(to, PATH_MAX, "%s/moved/%s", session_dir, name);
+	for (int again = 2; n < PATH_MAX && again <= MAX_TIMES && lstat(to, &st) == 0; again++)
+		n = snprintf(to, PATH_MAX, "%s/moved/%s.%d", session_dir, name, again);
+	if (n < PATH_MAX && lstat(to, &st) == 0)
+		n = snprintf(to, PATH_MAX, "%s/moved/%s.%016" PRIx64, session_dir, name, random);
+	return n < PATH_MAX ? 0 : err_set(err, ENAMETOOLONG, "moving '%s' out of the project", entry);
+}
+
+/* Another file system: disarm it where it stands, under a name that nothing looks for and nobody could take before. */
+static int put_aside(const char *root, const char *entry, const struct spot *spot, uint64_t random, char to[PATH_MAX])
+{
+	char aside[NAME_MAX + 1];
+	if (snprintf(aside, sizeof(aside), "%s.drydock-moved.%016" PRIx64, spot->name, random) >= (int)sizeof(aside) ||
+	    snprintf(to, PATH_MAX, "%s/%.*s%s", root, (int)(strlen(entry) - strlen(spot->name)), entry, aside) >=
+		    PATH_MAX)
+		return -ENAMETOOLONG;
+	return renameat(spot->dir, spot->name, spot->dir, aside) < 0 ? -errno : 0;
+}
+
+static int move_out(const char *root, const char *entry, const struct spot *spot, const char *session_dir,
+		    char to[PATH_MAX], struct err *err)
+{
+	uint64_t random;
+	if (getrandom(&random, sizeof(random), 0) != (ssize_t)sizeof(random))
+		return err_set(err, errno, "moving '%s' out of the project", entry);
+	int rc = choose_place(entry, session_dir, random, to, err);
+	if (rc < 0)
+		return rc;
+	/* A folder that changes its parent must be writable itself, and so must the one that holds it. */
+	struct loan loan = lend(spot->dir);
+	AUTO(fd) int self = openat(spot->dir, spot->name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	struct loan self_loan = lend(self);
+	rc = renameat(spot->dir, spot->name, AT_FDCWD, to) < 0 ? -errno : 0;
+	if (rc == -EXDEV)
+		rc = put_aside(root, entry, spot, random, to);
+	give_back(self, self_loan);
+	give_back(spot->dir, loan);
+	return rc < 0 ? err_set(err, -rc, "moving '%s' out of the project", entry) : 0;
+}
+
+struct ending {
+	const char *session_dir;
+	protect_moved *moved;
+	void *arg;
+	int n_moved, failed;
+};
+
+static void end_entry(const char *root, const char *entry, struct ending *e, struct err *err)
+{
+	struct spot spot;
+	char to[PATH_MAX], what[PATH_MAX];
+	if (!find(root, entry, true, &spot))
+		return;
+	(void)snprintf(what, sizeof(what), "%.*s", (int)spot.n_entry, entry); /* entries are short */
+	int rc = move_out(root, what, &spot, e->session_dir, to, err);
+	fd_drop(&spot.dir);
+	if (rc < 0) {
+		e->failed = rc;
+		return;
 	}
-	return err_set(err, errno, "moving '%s' out of the project", entry);
+	e->moved(what, to, e->arg);
+	e->n_moved++;
 }
 
 int protect_end(const struct protect *p, const char *session_dir, protect_moved *moved, void *arg,
 		struct err *err)
 {
-	int n_moved = 0, failed = 0;
+	struct ending e = {.session_dir = session_dir, .moved = moved, .arg = arg};
 
-	for (size_t i = 0; p->project && i < PROTECT_MAX_ENTRIES && plan_protected[i]; i++) {
-		char to[PATH_MAX];
-		if (!p->was_missing[i] || !exists(p->project, plan_protected[i]))
-			continue;
-		int rc = move_out(p->project, plan_protected[i], session_dir, to, err);
-		if (rc < 0) {
-			failed = rc;
-			continue;
-		}
-		moved(plan_protected[i], to, arg);
-		n_moved++;
-	}
-	return failed ? failed : n_moved;
+	for (size_t i = 0; p->project && i < PROTECT_MAX_ENTRIES && plan_protected[i]; i++)
+		if (p->was_missing[i])
+			end_entry(p->project, plan_protected[i], &e, err);
+	for (size_t i = 0; p->project && p->common[0] && in_common[i]; i++)
+		if (p->was_missing_in_common[i])
+			end_entry(p->common, in_common[i], &e, err);
+	return e.failed ? e.failed : e.n_moved;
 }

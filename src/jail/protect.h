@@ -4,14 +4,20 @@
 #include "base/err.h"
 #include "jail/plan.h"
 
+#include <limits.h>
 #include <stdbool.h>
 
-enum { PROTECT_MAX_ENTRIES = 32 };
+enum { PROTECT_MAX_ENTRIES = 32, PROTECT_COMMON_ENTRIES = 4 };
 
-/** struct protect - which entries of plan_protected were missing when the session began */
+/**
+ * struct protect - which entries of plan_protected were missing when the session began
+ * @common:	the common git folder of a worktree (gitdir.h), whose own levers are looked after as well; "" for none
+ */
 struct protect {
 	const char *project; /* borrowed; NULL for none */
 	unsigned char was_missing[PROTECT_MAX_ENTRIES];
+	char common[PATH_MAX];
+	unsigned char was_missing_in_common[PROTECT_COMMON_ENTRIES];
 };
 
 /** protect_begin() - look, before the agent starts */
@@ -42,6 +48,9 @@ typedef void protect_moved(const char *entry, const char *to, void *arg);
  * protect_end() - move entries that appeared into @session_dir/moved/, and report each; during a session and after it
  *
  * Such an entry would run on the host (git hooks, editor tasks, agent settings), so it does not stay in the project.
+ * A symbolic link on the way to one is moved itself, whatever it leads to. Modes that the command set on the way are
+ * lent the owner's rights for the moment of the move. Where @session_dir is on another file system, the entry stays in
+ * its folder under a random name.
  * Return: how many were moved; a negative errno value when one could not be, @err naming it.
  */
 int protect_end(const struct protect *p, const char *session_dir, protect_moved *moved, void *arg,
