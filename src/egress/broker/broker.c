@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "egress/broker/broker.h"
+#include "egress/broker/cache.h"
 #include "base/own.h"
 #include "egress/broker/budget.h"
 #include "egress/broker/counts.h"
@@ -24,6 +25,7 @@ struct broker {
 	uint32_t worker_events, names_events;
 	struct loop_timer poll_timer, resolve_timer;
 	struct budget budget;
+	struct cache cache;
 	uint64_t last_ask;
 	bool is_starting; /* start_waiting() runs: what it refuses must not start it again */
 	char why_over[200];
@@ -220,8 +222,12 @@ static void start_waiting(struct broker *b)
 	b->is_starting = true;
 	while (!b->why_over[0] && b->flows.n_half_open < BROKER_MAX_HALF_OPEN &&
 	       (u = TAILQ_FIRST(&b->flows.by_state[UPSTREAM_WAITING]))) {
-		if (u->has_address)
-			check_and_dial(b, u, &u->address, 1);
+		size_t n = 1;
+		const struct addr *known = u->has_address ? &u->address
+							  : cache_find(&b->cache, &u->name,
+								       loop_now_ms(b->set.loop), &n);
+		if (known)
+			check_and_dial(b, u, known, n);
 		else
 			start_resolving(b, u);
 	}
@@ -465,7 +471,9 @@ static void take_resolved(struct broker *b, const struct wire_resolved *a)
 		breach(b, "resolver", "RESOLVED with a number that means nothing");
 		return;
 	}
+	uint32_t ttl_s = UINT32_MAX;
 	for (size_t i = 0; i < a->n_addresses; i++) {
+		ttl_s = a->addresses[i].ttl_s < ttl_s ? a->addresses[i].ttl_s : ttl_s;
 		if (a->addresses[i].is_v6 > 1) {
 			breach(b, "resolver", "RESOLVED with a number that means nothing");
 			return;
@@ -480,8 +488,10 @@ static void take_resolved(struct broker *b, const struct wire_resolved *a)
 		       "the resolver got no answer from any DNS server");
 	else if (a->status == RESOLVED_NO_SUCH_NAME || a->n_addresses == 0)
 		refuse(b, u, REASON_NO_SUCH_NAME, NULL, NULL);
-	else
+	else {
+		cache_put(&b->cache, &u->name, addresses, a->n_addresses, ttl_s, loop_now_ms(b->set.loop));
 		check_and_dial(b, u, addresses, a->n_addresses);
+	}
 }
 
 static void take_want_socket(struct broker *b, const struct wire_want_socket *q)
@@ -622,6 +632,7 @@ struct broker *broker_new(const struct broker_settings *settings, struct err *er
 	}
 	b->set = *settings;
 	flows_init(&b->flows);
+	cache_init(&b->cache);
 	b->budget.loaded_ms = loop_now_ms(settings->loop);
 	b->worker = (struct chan){settings->worker_fd, FROM_WORKER, IN_START, WIRE_HELLO,
 				  WIRE_DNS_VERDICT};
@@ -666,6 +677,7 @@ void broker_free(struct broker *b)
 	outbox_drop(&b->to_worker);
 	outbox_drop(&b->to_names);
 	budget_drop(&b->budget);
+	cache_drop(&b->cache);
 	free(b);
 }
 

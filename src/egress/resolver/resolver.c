@@ -14,7 +14,10 @@
 #include <sys/uio.h>
 
 /* c-ares holds one socket a server and protocol, and a few more while it replaces them */
-enum { MAX_SOCKETS = 4 * RESOLVER_MAX_SERVERS };
+enum {
+	MAX_SOCKETS = 4 * RESOLVER_MAX_SERVERS,
+	HOSTS_TTL_S = 300, /* the file is read once: what it says holds as long as anybody keeps it */
+};
 
 /** struct dns_socket - one that c-ares watches; fd is -1 while the place is free */
 struct dns_socket {
@@ -273,6 +276,7 @@ static bool answer_from_hosts(struct resolver *r, uint64_t ask, const char *name
 	for (size_t i = 0; i < n; i++) {
 		m.addresses[i].is_v6 = found[i].is_v6;
 		memcpy(m.addresses[i].bytes, found[i].bytes, sizeof(found[i].bytes));
+		m.addresses[i].ttl_s = HOSTS_TTL_S;
 	}
 	send_resolved(r, &m);
 	return true;

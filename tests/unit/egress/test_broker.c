@@ -272,6 +272,45 @@ static void an_allowed_name_is_resolved_dialled_and_handed_over(void **state)
 	tear_down(&t);
 }
 
+static void answer_with_ttl(struct bench *t, uint64_t question, const char *address, uint32_t ttl_s)
+{
+	struct wire_resolved a = {.ask = question, .n_addresses = 1};
+	struct addr addr;
+
+	assert_true(addr_parse(span_of(address), &addr));
+	memcpy(a.addresses[0].bytes, addr.bytes, 16);
+	a.addresses[0].ttl_s = ttl_s;
+	assert_int_equal(chan_send(&t->names, WIRE_RESOLVED, &a, NULL, 0, 0), 0);
+}
+
+static void an_answer_that_is_valid_is_used_again_and_judged_again(void **state)
+{
+	(void)state;
+	struct bench t;
+	set_up_started(&t, "allow a.example:PORT loopback raw\nallow a.example:1 raw\n");
+	ask(&t, 1, "a.example", t.port);
+	answer_with_ttl(&t, expect_resolve(&t, "a.example"), "127.0.0.1", 60);
+	AUTO(fd) int first = expect_opened(&t, 1, NULL);
+	ask(&t, 2, "a.example", t.port);
+	AUTO(fd) int second = expect_opened(&t, 2, NULL); /* nobody was asked */
+	ask(&t, 3, "a.example", 1);
+	expect_refused(&t, 3, REASON_PRIVATE_ADDRESS); /* this rule does not open loopback */
+	tear_down(&t);
+}
+
+static void an_answer_without_ttl_is_asked_for_again(void **state)
+{
+	(void)state;
+	struct bench t;
+	set_up_started(&t, "allow a.example:PORT loopback raw\n");
+	for (uint64_t flow = 1; flow <= 2; flow++) {
+		ask(&t, flow, "a.example", t.port);
+		answer_with_ttl(&t, expect_resolve(&t, "a.example"), "127.0.0.1", 0);
+		AUTO(fd) int fd = expect_opened(&t, flow, NULL);
+	}
+	tear_down(&t);
+}
+
 static void a_name_no_rule_allows_is_refused_without_being_resolved(void **state)
 {
 	(void)state;
@@ -661,6 +700,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nothing_is_answered_before_the_resolver_is_ready),
 		cmocka_unit_test(an_allowed_name_is_resolved_dialled_and_handed_over),
+		cmocka_unit_test(an_answer_that_is_valid_is_used_again_and_judged_again),
+		cmocka_unit_test(an_answer_without_ttl_is_asked_for_again),
 		cmocka_unit_test(a_name_no_rule_allows_is_refused_without_being_resolved),
 		cmocka_unit_test(a_refusal_names_the_rule_and_the_audit_record),
 		cmocka_unit_test(one_address_of_a_forbidden_class_refuses_the_name),
