@@ -27,7 +27,11 @@ int fs_write_all(int fd, const void *bytes, size_t n);
  */
 int fs_replace(const char *path, struct span content, mode_t mode, struct err *err);
 
-/** fs_make_dirs() - mkdir -p; folders that are made get @mode, those that exist are left alone */
+/**
+ * fs_make_dirs() - mkdir -p; folders that are made get @mode, those that exist are left alone
+ *
+ * Return: 0; -ENOTDIR when something else is in the place of one; or a negative errno value.
+ */
 int fs_make_dirs(const char *path, mode_t mode, struct err *err);
 
 /**
@@ -38,7 +42,10 @@ int fs_make_dirs(const char *path, mode_t mode, struct err *err);
 int fs_make_private_dir(const char *path, struct err *err);
 
 /**
- * fs_remove_tree() - remove @name below the folder @dir_fd, never following a symlink and never
- * leaving the file system it starts on; gives up (-E2BIG) after @max_entries entries
+ * fs_remove_tree() - remove @name below the folder @dir_fd, of any depth
+ * @max_entries: gives up (-E2BIG) after that many entries
+ *
+ * Never follows a symlink and never enters a mount (-EXDEV), bind mounts included. Folders that their owner may
+ * not read or write, as module caches have them, go too. Not made for a tree that others change meanwhile.
  */
 int fs_remove_tree(int dir_fd, const char *name, size_t max_entries, struct err *err);
