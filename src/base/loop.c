@@ -16,6 +16,7 @@ enum { LOOP_BATCH = 64 };
 struct loop {
 	int epoll_fd;
 	uint64_t now_ms;
+	bool is_firing; /* timers of this turn are being fired */
 	struct epoll_event batch[LOOP_BATCH];
 	int n_batch; /* events of the running batch; 0 outside loop_turn() */
 	struct loop_timer **heap;
@@ -112,6 +113,9 @@ static void heap_down(struct loop *loop, size_t i)
 
 int loop_timer_set(struct loop *loop, struct loop_timer *timer, uint64_t at_ms)
 {
+	/* One that is set again for now would fire in this turn for ever. */
+	if (loop->is_firing && at_ms <= loop->now_ms)
+		at_ms = loop->now_ms + 1;
 	if (timer->slot) {
 		timer->at_ms = at_ms;
 		heap_up(loop, timer->slot - 1);
@@ -174,10 +178,12 @@ int loop_turn(struct loop *loop)
 			source->ready(source, loop->batch[i].events);
 	}
 	loop->n_batch = 0;
+	loop->is_firing = true;
 	while (loop->n_heap && loop->heap[0]->at_ms <= loop->now_ms) {
 		struct loop_timer *due = loop->heap[0];
 		loop_timer_clear(loop, due);
 		due->fire(due);
 	}
+	loop->is_firing = false;
 	return 0;
 }

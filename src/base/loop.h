@@ -23,7 +23,7 @@ struct loop_source {
 /**
  * struct loop_timer - fires once at a time; embed it, zeroed while unused
  * @at_ms:	clock_now_ms() value
- * @fire:	called once; it may set the timer again or free what holds it
+ * @fire:	called once; it may set any timer or free what holds it. What it sets for now waits for the next turn
  */
 struct loop_timer {
 	uint64_t at_ms;
