@@ -74,7 +74,7 @@ void utf8_put_safe(struct buf *out, struct span text, size_t max_chars)
 		else if (c == '\\')
 			(void)buf_put(out, "\\\\", 2);
 		else if (utf8_may_mislead(c))
-			(void)buf_putf(out, c <= 0xff ? "\\x%02x" : "\\u{%x}", c);
+			(void)buf_putf(out, c < 0x80 ? "\\x%02x" : "\\u{%x}", c);
 		else
 			(void)buf_put(out, kept, utf8_put(c, kept));
 	}

@@ -26,6 +26,7 @@ bool utf8_may_mislead(uint32_t c);
  * utf8_put_safe() - append hostile text for a terminal
  * @max_chars:	at most this many characters; "..." marks a cut
  *
- * What may mislead is written \xHH or \u{HHHH}; a backslash doubles, so the result is unambiguous.
+ * What may mislead is written \xHH below U+0080 and \u{H...} from there on, a byte that is no UTF-8 \xHH;
+ * a backslash doubles, so the result is unambiguous.
  */
 void utf8_put_safe(struct buf *out, struct span text, size_t max_chars);
