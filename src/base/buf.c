@@ -29,7 +29,7 @@ uint8_t *buf_reserve(struct buf *b, size_t n)
 	if (b->cap - b->n < n) {
 		size_t cap = b->cap ? b->cap : BUF_FIRST_BYTES;
 		while (cap < b->n + n)
-			cap *= 2;
+			cap = cap > b->max / 2 ? b->max : cap * 2;
 		if (cap > b->max)
 			cap = b->max;
 		uint8_t *grown = realloc(b->p, cap);
@@ -64,7 +64,7 @@ bool buf_putf(struct buf *b, const char *fmt, ...)
 	int need = vsnprintf(NULL, 0, fmt, ap);
 	va_end(ap);
 	bool fits = false;
-	if (need >= 0) {
+	if (need >= 0 && b->max < SIZE_MAX) {
 		/* one byte more than is kept, for the NUL that vsnprintf insists on */
 		size_t room_bytes = (size_t)need + 1;
 		size_t max = b->max;

@@ -8,7 +8,7 @@
  * @p:		heap block, NULL while empty; not NUL-terminated
  * @n:		bytes used
  * @cap:	bytes the block can hold
- * @max:	never grows past this many bytes
+ * @max:	never grows past this many bytes; below SIZE_MAX
  * @is_cut:	something did not fit, or memory ran out; sticks until buf_clear()
  */
 struct buf {

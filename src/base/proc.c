@@ -92,7 +92,8 @@ int proc_start(const struct proc_spec *spec, pid_t *out_pid, int *out_pidfd, str
 	}
 	if (why) {
 		(void)kill(pid, SIGKILL); /* it may have ended already */
-		(void)waitpid(pid, NULL, 0);
+		while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+			;
 		return err_set(err, why, "starting '%s'", spec->argv[0]);
 	}
 	*out_pid = pid;

@@ -86,6 +86,7 @@ static inline uint32_t take_u24(struct cursor *c)
 
 static inline uint32_t take_u32(struct cursor *c)
 {
-	uint32_t high = take_u16(c);
-	return high << 16 | take_u16(c);
+	struct span s = take(c, 4);
+	return s.n ? (uint32_t)s.p[0] << 24 | (uint32_t)s.p[1] << 16 | (uint32_t)s.p[2] << 8 | s.p[3]
+		   : 0;
 }
