@@ -164,8 +164,12 @@ static int check_own_folders(const struct launch *l, struct err *err)
 	const struct engine_request *r = &l->request;
 	int rc = r->project ? check_writable(l, r->project, err) : 0;
 	for (size_t i = 0; rc == 0 && i < r->n_mounts; i++)
-		if (r->mounts[i].is_writable)
+		if (r->mounts[i].is_writable) {
+			char real[PATH_MAX]; /* a link in the home is followed: view_host() */
 			rc = check_writable(l, r->mounts[i].path, err);
+			if (rc == 0 && realpath(r->mounts[i].path, real))
+				rc = check_writable(l, real, err);
+		}
 	return rc;
 }
 

@@ -36,6 +36,8 @@ struct native {
 	struct jail_settings settings;
 	struct view view;
 	struct jail_mount *mounts; /* the view's, then the request's: later ones lie on top */
+	char **hosts;		   /* what the request's lead to */
+	size_t n_hosts;
 	struct plan *plan;
 };
 
@@ -43,6 +45,9 @@ static void native_drop(struct native *n)
 {
 	plan_free(n->plan);
 	free(n->mounts);
+	while (n->n_hosts)
+		free(n->hosts[--n->n_hosts]);
+	free(n->hosts);
 	view_drop(&n->view);
 	*n = (struct native){0};
 }
@@ -77,17 +82,23 @@ static int collect_mounts(const struct engine_request *request, struct native *n
 		return rc;
 	size_t n_seen = n->view.n_mounts;
 	n->mounts = calloc(n_seen + request->n_mounts + 1, sizeof(*n->mounts));
-	if (!n->mounts)
+	n->hosts = calloc(request->n_mounts + 1, sizeof(*n->hosts));
+	if (!n->mounts || !n->hosts)
 		return err_set(err, ENOMEM, "planning the session");
 	for (size_t i = 0; i < n_seen; i++)
 		n->mounts[i] = n->view.mounts[i];
-	for (size_t i = 0; i < request->n_mounts; i++)
+	for (size_t i = 0; i < request->n_mounts; i++) {
+		char *host = view_host(request->home, request->mounts[i].path);
+		if (!host)
+			return err_set(err, ENOMEM, "planning the session");
+		n->hosts[n->n_hosts++] = host;
 		n->mounts[n_seen + i] = (struct jail_mount){
-			.host = request->mounts[i].path,
+			.host = host,
 			.inside = request->mounts[i].path,
 			.is_writable = request->mounts[i].is_writable,
 			.is_optional = request->mounts[i].is_optional,
 		};
+	}
 	n->settings.mounts = n->mounts;
 	n->settings.n_mounts = n_seen + request->n_mounts;
 	n->settings.masks = (const char *const *)n->view.masks;

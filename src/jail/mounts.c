@@ -6,6 +6,7 @@
  */
 #include "jail/mounts.h"
 #include "base/own.h"
+#include "jail/userns.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,6 +21,7 @@
 /* mount(2) of libc next to linux/mount.h: the two headers do not go together. */
 int mount(const char *, const char *, const char *, unsigned long, const void *);
 int umount2(const char *, int);
+enum { MAX_OWNERS = 16 };
 enum { FLAG_PRIVATE = 1 << 18, FLAG_REC = 16384, DETACH = 2 };
 
 struct builder {
@@ -34,12 +36,50 @@ static int attr_set(int fd, uint64_t attrs, int idmap_fd, bool is_recursive)
 	return syscall(SYS_mount_setattr, fd, "", flags, &attr, sizeof(attr)) < 0 ? -errno : 0;
 }
 
-static int take_tree(const struct step *step, int idmap_fd, int *out, struct err *err)
+/* User namespaces for idmapped mounts, one an owner; a session has few. */
+struct idmaps {
+	uid_t agent_uid;
+	gid_t agent_gid;
+	size_t n;
+	struct {
+		uid_t uid;
+		gid_t gid;
+		int fd;
+	} of[MAX_OWNERS];
+};
+
+static void idmaps_drop(struct idmaps *maps)
+{
+	while (maps->n)
+		fd_drop(&maps->of[--maps->n].fd);
+}
+
+static int idmap_for(struct idmaps *maps, const struct stat *st, struct err *err)
+{
+	for (size_t i = 0; i < maps->n; i++)
+		if (maps->of[i].uid == st->st_uid && maps->of[i].gid == st->st_gid)
+			return maps->of[i].fd;
+	if (maps->n == MAX_OWNERS)
+		return err_set(err, E2BIG, "showing files of more than %d owners as the agent's own", MAX_OWNERS);
+	int fd;
+	int rc = userns_for_idmap(st->st_uid, st->st_gid, maps->agent_uid, maps->agent_gid, &fd, err);
+	if (rc < 0)
+		return rc;
+	maps->of[maps->n].uid = st->st_uid;
+	maps->of[maps->n].gid = st->st_gid;
+	maps->of[maps->n++].fd = fd;
+	return fd;
+}
+
+static int take_tree(const struct step *step, struct idmaps *maps, int *out, struct err *err)
 {
 	unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW;
 	struct stat st;
-	if (lstat(step->host, &st) < 0 && errno == ENOENT && step->is_optional)
-		return 0;
+	if (lstat(step->host, &st) < 0) {
+		if (step->is_optional && (errno == ENOENT || errno == EACCES || errno == ENOTDIR))
+			return 0;
+		return err_set(err, errno, "showing '%s'", step->host);
+	}
 	if (S_ISLNK(st.st_mode))
 		return 0; /* /bin and friends: becomes a link again */
 	if (!step->is_idmapped)
@@ -52,8 +92,11 @@ static int take_tree(const struct step *step, int idmap_fd, int *out, struct err
 			       step->host);
 	if (fd < 0)
 		return err_set(err, errno, "showing '%s'", step->host);
+	int idmap = step->is_idmapped ? idmap_for(maps, &st, err) : -1;
+	if (step->is_idmapped && idmap < 0)
+		return idmap;
 	uint64_t attrs = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | (step->is_writable ? 0 : MOUNT_ATTR_RDONLY);
-	int rc = attr_set(fd, attrs, step->is_idmapped ? idmap_fd : -1, !step->is_idmapped);
+	int rc = attr_set(fd, attrs, idmap, !step->is_idmapped);
 	if (rc == -EINVAL && step->is_idmapped) {
 		err_set(err, -rc, "showing '%s' as the agent's own: its file system knows no idmapped mounts",
 			step->host);
@@ -67,18 +110,18 @@ static int take_tree(const struct step *step, int idmap_fd, int *out, struct err
 	return 0;
 }
 
-int mounts_take(const struct plan *plan, int *trees, int idmap_fd, struct err *err)
+int mounts_take(const struct plan *plan, int *trees, uid_t agent_uid, gid_t agent_gid, struct err *err)
 {
+	struct idmaps maps = {.agent_uid = agent_uid, .agent_gid = agent_gid};
+	int rc = 0;
+
 	for (size_t i = 0; i < plan->n_steps; i++)
 		trees[i] = -1;
-	for (size_t i = 0; i < plan->n_steps; i++) {
-		if (plan->steps[i].kind != STEP_BIND)
-			continue;
-		int rc = take_tree(&plan->steps[i], idmap_fd, &trees[i], err);
-		if (rc < 0)
-			return rc;
-	}
-	return 0;
+	for (size_t i = 0; rc == 0 && i < plan->n_steps; i++)
+		if (plan->steps[i].kind == STEP_BIND)
+			rc = take_tree(&plan->steps[i], &maps, &trees[i], err);
+	idmaps_drop(&maps);
+	return rc;
 }
 
 static int open_beneath(int root, const char *path, uint64_t flags)

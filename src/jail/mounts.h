@@ -4,15 +4,18 @@
 #include "base/err.h"
 #include "jail/plan.h"
 
+#include <sys/types.h>
+
 /**
  * mounts_take() - detach a copy of every host tree that the plan shows
  * @trees:	one descriptor a step, -1 for steps that need none; the caller's to close
- * @idmap_fd:	user namespace for idmapped steps, or -1
+ * @agent_uid, @agent_gid: whose the files of idmapped steps appear to be. Each tree is mapped from the owner of its own
+ *		top, so that root's state and another user's project both work in one session
  *
  * Runs where the host's mounts and the right to copy them are: as root in the supervisor, else inside the new
  * user and mount namespace before the root changes.
  */
-int mounts_take(const struct plan *plan, int *trees, int idmap_fd, struct err *err);
+int mounts_take(const struct plan *plan, int *trees, uid_t agent_uid, gid_t agent_gid, struct err *err);
 
 /**
  * mounts_build() - build the new root from the trees and change into it; the old root is gone afterwards

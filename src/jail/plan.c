@@ -63,7 +63,8 @@ static bool is_system(const char *path)
 static int check_project(const struct jail_settings *s, struct err *err)
 {
 	static const char *const never[] = {"/usr", "/etc", "/opt", "/proc", "/sys", "/dev", "/run", "/bin",
-					    "/sbin", "/lib", "/lib64", "/boot", "/var", "/home"};
+					    "/sbin", "/lib", "/lib64", "/boot", "/var", "/home", "/root",
+					    "/tmp", "/var/tmp"};
 	const char *p = s->project;
 
 	if (!p)
@@ -77,7 +78,7 @@ static int check_project(const struct jail_settings *s, struct err *err)
 	}
 	for (size_t i = 0; i < sizeof(never) / sizeof(never[0]); i++) {
 		if (!strcmp(p, never[i]) || (i <= 7 && is_within(p, never[i]))) {
-			err_set(err, 0, "the project '%s' is part of the system", p);
+			err_set(err, 0, "the project '%s' is part of the system, or shared by all its users", p);
 			return err_fix(err, "cd into a project's folder, or name it: drydock run -C DIR ...");
 		}
 	}
@@ -118,6 +119,11 @@ static void add_root(struct maker *m)
 		tmp->size_bytes = TMP_BYTES;
 	}
 	add(m, STEP_PROC, "/proc", NULL);
+	/* Root's files as the host sees it: their modes hold nobody who is root inside as well. */
+	static const char *const of_root[] = {"/proc/acpi", "/proc/asound", "/proc/driver", "/proc/mtrr",
+					      "/proc/pressure", "/proc/scsi"};
+	for (size_t i = 0; m->settings->agent_uid == 0 && i < sizeof(of_root) / sizeof(of_root[0]); i++)
+		add(m, STEP_PROTECT, of_root[i], NULL)->is_optional = true;
 	add(m, STEP_SYS, "/sys", NULL);
 	add(m, STEP_DEV, "/dev", NULL);
 	struct step *home = add(m, STEP_TMPFS, m->settings->home, NULL);
@@ -160,13 +166,37 @@ static void add_protected(struct maker *m, const char *entry)
 	add(m, STEP_PROTECT, path, NULL)->is_optional = true;
 }
 
-static void add_project(struct maker *m)
+/*
+ * The mounts and the project, parents first: a path is longer than that of any folder above it. Among equals the
+ * order given holds, the project before all, so that what was asked for last lies on top.
+ */
+static void add_binds(struct maker *m)
+{
+	const struct jail_settings *s = m->settings;
+	struct jail_mount project = {.host = s->project, .inside = s->project, .is_writable = true};
+	size_t n_left = s->n_mounts + (s->project != NULL), at_least = 0;
+
+	while (n_left > 0) {
+		size_t next = SIZE_MAX;
+		for (size_t i = 0; i <= s->n_mounts; i++) {
+			const struct jail_mount *mount = i ? &s->mounts[i - 1] : &project;
+			size_t n = mount->inside ? strlen(mount->inside) : 0;
+			if (n && n == at_least) {
+				add_bind(m, mount);
+				n_left--;
+			} else if (n > at_least && n < next) {
+				next = n;
+			}
+		}
+		at_least = next;
+	}
+}
+
+static void add_all_protected(struct maker *m)
 {
 	const struct jail_settings *s = m->settings;
 	if (!s->project)
 		return;
-	struct jail_mount project = {.host = s->project, .inside = s->project, .is_writable = true};
-	add_bind(m, &project);
 	/* .git itself is only for protect: as a folder the agent works in it, as a file view adds it. */
 	for (size_t i = 1; plan_protected[i]; i++)
 		add_protected(m, plan_protected[i]);
@@ -174,22 +204,34 @@ static void add_project(struct maker *m)
 		add_protected(m, s->protected[i]);
 }
 
-/* A host socket stays connectable through a read-only mount; only covering it closes it. */
+/* Is @inside covered by what a step after number @after puts there? */
+static bool is_covered(const struct plan *plan, size_t after, size_t n_steps, const char *inside)
+{
+	for (size_t i = after + 1; i < n_steps; i++)
+		if ((plan->steps[i].kind == STEP_BIND || plan->steps[i].kind == STEP_TMPFS) &&
+		    is_within(inside, plan->steps[i].inside))
+			return true;
+	return false;
+}
+
+/*
+ * A host socket stays connectable through a read-only mount; only covering it closes it, at every path that shows it.
+ * A socket in the project or in a folder mounted read-write is the user's own doing.
+ */
 static void add_masks(struct maker *m, const char *const *sockets, size_t n_sockets)
 {
+	size_t n_steps = m->plan->n_steps;
+
 	for (size_t i = 0; i < n_sockets; i++) {
-		for (size_t j = m->plan->n_steps; j-- > 0 && !m->is_full;) {
+		for (size_t j = 0; j < n_steps && !m->is_full; j++) {
 			const struct step *step = &m->plan->steps[j];
-			if (step->kind != STEP_BIND || !is_within(sockets[i], step->host))
-				continue;
-			/* A socket in the project or in a folder mounted read-write is the user's own doing. */
-			if (step->is_writable)
-				break;
 			char inside[PATH_MAX];
-			if (snprintf(inside, sizeof(inside), "%s%s", step->inside,
-				     sockets[i] + strlen(step->host)) < (int)sizeof(inside))
+			if (step->kind != STEP_BIND || step->is_writable || !is_within(sockets[i], step->host) ||
+			    snprintf(inside, sizeof(inside), "%s%s", step->inside,
+				     sockets[i] + strlen(step->host)) >= (int)sizeof(inside))
+				continue;
+			if (!is_covered(m->plan, j, n_steps, inside))
 				add(m, STEP_MASK, inside, NULL)->is_optional = true;
-			break;
 		}
 	}
 }
@@ -226,9 +268,8 @@ int plan_make(const struct jail_settings *settings, const char *const *sockets, 
 	if (!m.plan)
 		return err_set(err, ENOMEM, "planning the jail");
 	add_root(&m);
-	for (size_t i = 0; i < settings->n_mounts; i++)
-		add_bind(&m, &settings->mounts[i]);
-	add_project(&m);
+	add_binds(&m);
+	add_all_protected(&m);
 	for (size_t i = 0; i < settings->n_masks; i++)
 		add(&m, STEP_MASK, settings->masks[i], NULL)->is_optional = true;
 	add_masks(&m, sockets, n_sockets);

@@ -48,8 +48,10 @@ struct plan {
  * plan_make() - the steps that build a jail
  * @sockets, @n_sockets: host paths of listening UNIX sockets (jail/sockets.h reads /proc/net/unix)
  *
- * Refuses (negative errno, @err with the fix): a project that is "/", the home or an ancestor of it; a
- * relative path; a mount that shows the whole home or /.
+ * Mounts and the project come parents first, whatever their order in @settings; of two at the same path the later one
+ * lies on top. Every path at which a read-only mount shows a socket is masked.
+ * Refuses (negative errno, @err with the fix): a project that is "/", the home, an ancestor of it, part of the system or
+ * a folder shared by all users (/tmp); a relative path; a mount that shows the whole home or /.
  */
 int plan_make(const struct jail_settings *settings, const char *const *sockets, size_t n_sockets,
 	      struct plan **out, struct err *err);

@@ -7,8 +7,9 @@
 
 /**
  * sockets_list() - paths of listening (or unconnected datagram) UNIX sockets, from /proc/net/unix
- * @out_paths:	heap array of heap strings; free with sockets_free(). Paths are as they were bound
+ * @out_paths:	sorted heap array of heap strings; free with sockets_free(). Each once, its folder a real path
  *
+ * A socket bound by a relative path is not among them: the kernel does not tell its folder.
  * Source: proc(5), /proc/net/unix. Sockets bound in another mount namespace may be listed with a path that
  * means nothing here; covering it then finds nothing to cover.
  */

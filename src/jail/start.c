@@ -153,7 +153,7 @@ static int build(const struct launch *l, struct err *err)
 	if (rc == 0)
 		rc = set_up_network(l, err);
 	if (rc == 0 && !l->is_split)
-		rc = mounts_take(l->plan, l->trees, -1, err);
+		rc = mounts_take(l->plan, l->trees, s->agent_uid, s->agent_gid, err);
 	if (rc == 0)
 		rc = mounts_build(l->plan, l->trees, err);
 	if (rc == 0 && sethostname(s->session_id, strlen(s->session_id)) < 0)
@@ -261,18 +261,6 @@ static int clone_init(const struct launch *l, pid_t *out_pid, struct err *err)
 	return 0;
 }
 
-static int take_trees_as_root(const struct launch *l, struct err *err)
-{
-	const struct jail_settings *s = l->settings;
-	struct stat st;
-
-	if (stat(s->project ? s->project : s->home, &st) < 0)
-		return err_set(err, errno, "looking at '%s'", s->project ? s->project : s->home);
-	AUTO(fd) int idmap = -1;
-	int rc = userns_for_idmap(st.st_uid, st.st_gid, s->agent_uid, s->agent_gid, &idmap, err);
-	return rc < 0 ? rc : mounts_take(l->plan, l->trees, idmap, err);
-}
-
 /* Waits for the report pipe: end of file means that the agent runs. */
 static int hear_report(int report_rd, struct jail *out, struct err *err)
 {
@@ -330,7 +318,8 @@ static void name_layers(const struct launch *l, struct jail *out)
 static int start(struct launch *l, int report_rd, int *report_wr, int go_wr, int pty_rd, struct jail *out,
 		 struct err *err)
 {
-	int rc = l->is_split ? take_trees_as_root(l, err) : 0;
+	const struct jail_settings *s = l->settings;
+	int rc = l->is_split ? mounts_take(l->plan, l->trees, s->agent_uid, s->agent_gid, err) : 0;
 	if (rc == 0)
 		rc = clone_init(l, &out->init_pid, err);
 	fd_drop(report_wr);

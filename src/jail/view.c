@@ -41,7 +41,7 @@ static char *keep(char ***list, size_t *n, const char *text)
 static int add_mount(struct view *view, const char *path, bool is_writable, struct err *err)
 {
 	for (size_t i = 0; i < view->n_mounts; i++)
-		if (!strcmp(view->mounts[i].host, path))
+		if (!strcmp(view->mounts[i].inside, path))
 			return 0;
 	struct jail_mount *grown = reallocarray(view->mounts, view->n_mounts + 1, sizeof(*grown));
 	char *copy = grown ? keep(&view->strings, &view->n_strings, path) : NULL;
@@ -69,7 +69,7 @@ static bool is_shown(const struct view *view, const char *project, const char *p
 		if (is_within(path, system_dirs[i]))
 			return true;
 	for (size_t i = 0; i < view->n_mounts; i++)
-		if (is_within(path, view->mounts[i].host))
+		if (is_within(path, view->mounts[i].inside))
 			return true;
 	return project && is_within(path, project);
 }
@@ -103,6 +103,31 @@ char *view_project(const char *cwd, struct err *err)
 	return TAKE(real);
 }
 
+char *view_host(const char *home, const char *path)
+{
+	struct stat st;
+	size_t n = strlen(home);
+	bool is_in_home = is_within(path, home) && path[n] == '/' && !strchr(path + n + 1, '/');
+	bool is_link = lstat(path, &st) == 0 && S_ISLNK(st.st_mode);
+	char *real = is_in_home && is_link ? realpath(path, NULL) : NULL;
+	return real ? real : strdup(path);
+}
+
+/* A toolchain that a link in the home leads to is shown where programs look for it. */
+static int add_toolchain(struct view *view, const char *home, const char *path, struct err *err)
+{
+	int rc = add_mount(view, path, false, err);
+	AUTO(mem) char *host = rc < 0 ? NULL : view_host(home, path);
+	if (rc < 0 || !host)
+		return rc < 0 ? rc : out_of_memory(err);
+	char *kept = strcmp(host, path) != 0 ? keep(&view->strings, &view->n_strings, host) : NULL;
+	if (strcmp(host, path) != 0 && !kept)
+		return out_of_memory(err);
+	if (kept && !is_within(home, kept)) /* a link to the home itself shows nothing */
+		view->mounts[view->n_mounts - 1].host = kept;
+	return 0;
+}
+
 static int add_toolchains(struct view *view, const char *home, struct err *err)
 {
 	char path[PATH_MAX];
@@ -111,7 +136,7 @@ static int add_toolchains(struct view *view, const char *home, struct err *err)
 	for (size_t i = 0; i < sizeof(toolchains) / sizeof(toolchains[0]); i++) {
 		if (!join(path, home, toolchains[i]) || stat(path, &st) < 0)
 			continue;
-		int rc = add_mount(view, path, false, err);
+		int rc = add_toolchain(view, home, path, err);
 		if (rc < 0)
 			return rc;
 	}
@@ -126,7 +151,8 @@ static bool find_command(const char *command, const char *path, char out[PATH_MA
 {
 	struct stat st;
 	if (strchr(command, '/'))
-		return snprintf(out, PATH_MAX, "%s", command) < PATH_MAX && stat(out, &st) == 0;
+		return snprintf(out, PATH_MAX, "%s", command) < PATH_MAX && access(out, X_OK) == 0 &&
+		       stat(out, &st) == 0 && S_ISREG(st.st_mode);
 	for (const char *p = path ? path : ""; *p;) {
 		size_t n = strcspn(p, ":");
 		if (n > 0 && snprintf(out, PATH_MAX, "%.*s/%s", (int)n, p, command) < PATH_MAX &&
@@ -174,6 +200,18 @@ static void package_of(const char *file, const char *home, char out[PATH_MAX])
 	}
 }
 
+/* True when the name itself is in the project, however its folder was written; so too when that cannot be told. */
+static bool lies_in(const char *path, const char *project)
+{
+	char folder[PATH_MAX];
+	const char *last = strrchr(path, '/');
+	if (!project)
+		return false;
+	(void)snprintf(folder, sizeof(folder), "%.*s/", (int)(last - path), path); /* shorter */
+	AUTO(mem) char *real = realpath(folder, NULL);
+	return !real || is_within(path, project) || is_within(real, project);
+}
+
 /* Every link of the chain is shown at its own path, and what it ends at with its package. */
 static int add_command(struct view *view, const char *home, const char *project, const char *command,
 		       const char *path, struct err *err)
@@ -187,6 +225,8 @@ static int add_command(struct view *view, const char *home, const char *project,
 		if (n < 0)
 			break;
 		target[n] = '\0';
+		if (lies_in(at, project))
+			return 0; /* what the command can write does not decide what else is shown */
 		char *last = strrchr(at, '/');
 		/* The link alone becomes a link again; what else lies in its folder stays hidden. */
 		int rc = is_shown(view, project, at) ? 0 : add_mount(view, at, false, err);
@@ -198,7 +238,7 @@ static int add_command(struct view *view, const char *home, const char *project,
 			return 0;
 		(void)snprintf(at, sizeof(at), "%s", next); /* same size */
 	}
-	AUTO(mem) char *real = realpath(at, NULL);
+	AUTO(mem) char *real = lies_in(at, project) ? NULL : realpath(at, NULL);
 	if (!real || is_shown(view, project, real))
 		return 0;
 	package_of(real, home, package);

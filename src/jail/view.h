@@ -33,3 +33,13 @@ char *view_project(const char *cwd, struct err *err);
 int view_collect(const char *home, const char *project, const char *command, const char *path,
 		 struct view *out, struct err *err);
 void view_drop(struct view *view);
+
+/**
+ * view_host() - what to mount for @path: where it leads when it is a symbolic link that lies in @home itself, else @path
+ *
+ * Nothing inside can put a link into the home, which is never shown writable. Deeper folders may have been (--mount), so
+ * links there are not followed: they appear inside as the links they are.
+ *
+ * Return: heap string; NULL when memory ran out.
+ */
+char *view_host(const char *home, const char *path);

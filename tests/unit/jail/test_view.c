@@ -131,6 +131,53 @@ static void a_commands_link_is_shown_alone_and_its_package_whole(void **state)
 	view_drop(&view);
 }
 
+static void a_link_that_the_project_holds_shows_nothing_outside(void **state)
+{
+	(void)state;
+	struct view view;
+	char command[160];
+	sh("chmod +x home/.ssh/id && ln -s ../.ssh/id home/project/tool && ln -s ../.ssh home/project/dir && "
+	   "ln -s ../project/tool home/bin/tool");
+	static const char *const names[] = {"tool", "dir/id"};
+	for (size_t i = 0; i < 2; i++) {
+		(void)snprintf(command, sizeof(command), "%s/%s", project, names[i]);
+		collect(command, &view);
+		assert_false(shows(&view, "home/.ssh/id") || shows(&view, "home/.ssh"));
+		view_drop(&view);
+	}
+	collect("tool", &view);
+	assert_false(shows(&view, "home/.ssh/id"));
+	view_drop(&view);
+	/* The same link in the user's own folder does. */
+	sh("rm home/bin/tool && ln -s ../.ssh/id home/bin/tool");
+	collect("tool", &view);
+	assert_true(shows(&view, "home/.ssh/id"));
+	view_drop(&view);
+}
+
+static void a_toolchain_behind_a_link_of_the_home_is_shown_in_its_place(void **state)
+{
+	(void)state;
+	struct view view;
+	char path[160], real[160];
+	sh("mkdir -p data/nvm home/.local data/lib && ln -s ../data/nvm home/.nvm && ln -s ../../data/lib home/.local/lib && "
+	   "ln -s . home/.bun");
+	collect("sh", &view);
+	assert_true(shows(&view, "data/nvm") && !shows(&view, "home/.nvm"));
+	assert_true(shows(&view, "home/.local/lib")); /* as a link: its folder could have been writable once */
+	assert_false(shows(&view, "home") || shows(&view, "data/lib"));
+	view_drop(&view);
+	(void)snprintf(path, sizeof(path), "%s/.nvm", home);
+	(void)snprintf(real, sizeof(real), "%s/data/nvm", root);
+	AUTO(mem) char *host = view_host(home, path);
+	assert_string_equal(host, real);
+	(void)snprintf(path, sizeof(path), "%s/.local/lib", home);
+	AUTO(mem) char *deep = view_host(home, path);
+	assert_string_equal(deep, path);
+	AUTO(mem) char *missing = view_host(home, "/no/such/path");
+	assert_string_equal(missing, "/no/such/path");
+}
+
 static void credentials_in_toolchains_are_masked(void **state)
 {
 	(void)state;
@@ -164,6 +211,8 @@ int main(void)
 		TEST(a_worktrees_common_folder_is_shown_and_its_levers_protected),
 		TEST(nested_submodules_and_worktrees_are_protected),
 		TEST(a_commands_link_is_shown_alone_and_its_package_whole),
+		TEST(a_link_that_the_project_holds_shows_nothing_outside),
+		TEST(a_toolchain_behind_a_link_of_the_home_is_shown_in_its_place),
 		TEST(credentials_in_toolchains_are_masked),
 		TEST(the_project_is_the_git_top_level_or_the_folder),
 	};
