@@ -293,6 +293,7 @@ static void an_answer_that_is_valid_is_used_again_and_judged_again(void **state)
 	AUTO(fd) int first = expect_opened(&t, 1, NULL);
 	ask(&t, 2, "a.example", t.port);
 	AUTO(fd) int second = expect_opened(&t, 2, NULL); /* nobody was asked */
+	assert_true(first >= 0 && second >= 0);
 	ask(&t, 3, "a.example", 1);
 	expect_refused(&t, 3, REASON_PRIVATE_ADDRESS); /* this rule does not open loopback */
 	tear_down(&t);
@@ -307,6 +308,7 @@ static void an_answer_without_ttl_is_asked_for_again(void **state)
 		ask(&t, flow, "a.example", t.port);
 		answer_with_ttl(&t, expect_resolve(&t, "a.example"), "127.0.0.1", 0);
 		AUTO(fd) int fd = expect_opened(&t, flow, NULL);
+		assert_true(fd >= 0);
 	}
 	tear_down(&t);
 }
