@@ -18,7 +18,7 @@ load helpers
 		run jail "$k" "-a 'rebind.test:80 private' -a 'meta.test:80 private'" 'curl -sS -m 5 http://rebind.test/; curl -sS -m 5 http://meta.test/; true'
 		[[ $output == *SECRET* ]]
 		[[ $output == *"private-address"* ]]
-		! grep -q 'TRAP 169.254' "$LAB/hits.log"
+		if grep -q 'TRAP 169.254' "$LAB/hits.log"; then return 1; fi
 	done
 }
 

@@ -23,7 +23,7 @@ P
 		[[ $output == *"any server (3, 0)"* ]]
 		[[ $output == *"A (0, 1)"* ]]
 		[[ $output == *"hello from allowed"* ]]
-		! grep -vE ' allowed.test$' "$LAB/dns.log"
+		if grep -vE ' allowed.test$' "$LAB/dns.log"; then return 1; fi
 		no_escape
 	done
 }

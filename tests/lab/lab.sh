@@ -9,6 +9,7 @@
 # Everything ends with the script.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
+self=$here/$(basename "$0") # a folder may be left before this file is executed again
 
 prepare() { # DIR BUILD
 	local dir=$1 build=$2
@@ -128,7 +129,7 @@ prepare) prepare "$2" "$3" ;;
 inside) inside "$2" "$3" "$4" ;;
 root)
 	fresh "$2"
-	exec unshare -n -m "$0" inside root "$2" "$3"
+	exec unshare -n -m "$self" inside root "$2" "$3"
 	;;
 user)
 	cd "$2"
@@ -137,8 +138,9 @@ user)
 		chown 65432:65432 "$2" "$2/dns.log" "$2/hits.log"
 		exec setpriv --reuid 65432 --regid 65432 --clear-groups "$2/lab.sh" user "$2" "$3"
 	fi
-	[ -O "$2/hits.log" ] && fresh "$2"
-	exec unshare -U --map-user="$(id -u)" --map-group="$(id -g)" --keep-caps -n -m "$0" inside user "$2" "$3"
+	# logs of another number were made anew by root, above
+	if [ ! -e "$2/hits.log" ] || [ -O "$2/hits.log" ]; then fresh "$2"; fi
+	exec unshare -U --map-user="$(id -u)" --map-group="$(id -g)" --keep-caps -n -m "$self" inside user "$2" "$3"
 	;;
 *)
 	echo "usage: $0 prepare DIR BUILD | root|user DIR SCRIPT" >&2
