@@ -78,7 +78,17 @@ struct authority {
 	uint16_t port; /* 0 when not written */
 };
 
-/* host[:port]; the port, where there is a colon, is 1 to 65535. No userinfo. */
+/* 1 to 65535, written without leading zeros: some read those as octal, and longer ones modulo 65536. */
+static bool take_port(struct span s, uint16_t *out)
+{
+	uint64_t port;
+	if (s.n == 0 || s.n > 5 || s.p[0] == '0' || !take_decimal(s, 65535, &port))
+		return false;
+	*out = (uint16_t)port;
+	return true;
+}
+
+/* host[:port], without userinfo */
 static bool parse_authority(struct span s, struct authority *out)
 {
 	struct authority a = {0};
@@ -106,13 +116,9 @@ static bool parse_authority(struct span s, struct authority *out)
 		if (c <= ' ' || c >= 0x7f || strchr("@/?#\\[]<>\"^`{|}", c) || (c == ':' && !a.is_bracketed))
 			return false;
 	}
-	if (host_n < s.n) {
-		uint64_t port;
-		if (s.p[host_n] != ':' ||
-		    !take_decimal(span_make(s.p + host_n + 1, s.n - host_n - 1), 65535, &port) || port == 0)
-			return false;
-		a.port = (uint16_t)port;
-	}
+	if (host_n < s.n && (s.p[host_n] != ':' ||
+			     !take_port(span_make(s.p + host_n + 1, s.n - host_n - 1), &a.port)))
+		return false;
 	*out = a;
 	return true;
 }
@@ -349,6 +355,12 @@ bool http_is_hop_by_hop(const struct http_head *head, struct span name)
 	return false;
 }
 
+/* Gateways that hand fields on as variables take these for the same as the names with a hyphen. */
+static bool is_framing_in_disguise(struct span name)
+{
+	return span_is_nocase(name, "content_length") || span_is_nocase(name, "transfer_encoding");
+}
+
 /* Content-Length and Transfer-Encoding, each at most once and never both (RFC 9112 6.1 to 6.3). */
 static enum parse read_framing(struct http_head *h, const char **why)
 {
@@ -359,6 +371,8 @@ static enum parse read_framing(struct http_head *h, const char **why)
 		bool is_coding = span_is_nocase(h->fields[i].name, "transfer-encoding");
 		if ((is_length && length) || (is_coding && coding))
 			return bad(why, "a framing field stands twice");
+		if (is_framing_in_disguise(h->fields[i].name))
+			return bad(why, "a framing field with an underscore");
 		length = is_length ? &h->fields[i] : length;
 		coding = is_coding ? &h->fields[i] : coding;
 	}
@@ -439,10 +453,13 @@ enum parse http_request_parse(struct span in, struct http_head *out, const char 
 	if (h.form == HTTP_AUTHORITY && h.framing != HTTP_NO_BODY)
 		return bad(why, "a CONNECT with a body");
 	read_connection(&h);
-	const struct http_field *expect = http_field_find(&h, "expect");
-	if (expect && !span_is_nocase(expect->value, "100-continue"))
-		return bad(why, "an expectation other than 100-continue");
-	h.expects_continue = expect != NULL && h.minor == 1;
+	for (size_t i = 0; i < h.n_fields; i++) {
+		if (!span_is_nocase(h.fields[i].name, "expect"))
+			continue;
+		if (!span_is_nocase(h.fields[i].value, "100-continue"))
+			return bad(why, "an expectation other than 100-continue");
+		h.expects_continue = h.minor == 1;
+	}
 	*out = h;
 	return PARSE_DONE;
 }

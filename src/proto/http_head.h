@@ -61,10 +61,11 @@ struct http_head {
  * Strict: what RFC 9112 says to reject, or lets a recipient repair, is PARSE_BAD: bare CR or LF,
  * obs-fold, space before a colon, space around the target, both Transfer-Encoding and Content-Length,
  * differing or malformed Content-Length, a transfer coding other than exactly "chunked" (or on HTTP/1.0),
- * no or several Host fields on 1.1, a Host that differs from the URI's authority, userinfo in a URI,
+ * the same two names with an underscore, no or several Host fields on 1.1, a Host that differs from the URI's
+ * authority, userinfo in a URI, a port with leading zeros, a CONNECT with a body, unknown expectations,
  * any scheme but http in absolute form, h2c prior knowledge ("PRI * HTTP/2.0"), NUL, control bytes.
  * One empty line (CRLF) before a request line is not skipped but bad.
- * A response: @to_head, @to_connect say what it answers, since that decides framing (RFC 9112 6.3).
+ * A response: @to_head says that it answers HEAD, since that decides framing (RFC 9112 6.3).
  *
  * Return: PARSE_DONE, PARSE_MORE, PARSE_BAD; @out written on DONE only; @why names the flaw on BAD.
  */

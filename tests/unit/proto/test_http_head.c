@@ -158,7 +158,145 @@ static const char *const bad[] = {
 	"GET / HTTP/1.1\r\nHost: a\r\nX: \x01\r\n\r\n",
 	"GET / HTTP/1.1\r\nHost: a\r\nX\x80: y\r\n\r\n",
 	"GET / HTTP/1.1\r\nHost: a\r\nExpect: something\r\n\r\n",
+	"GET / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nExpect: something\r\n\r\n",
+	/* Transfer-Encoding as no strict server reads it, and as a lax one might */
+	"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked, chunked\r\n\r\n",
+	"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: ,chunked\r\n\r\n",
+	"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked,\r\n\r\n",
+	"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: \"chunked\"\r\n\r\n",
+	"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked;x=y\r\n\r\n",
+	"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: identity\r\n\r\n",
+	"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\xa0\r\n\r\n",
+	"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: \vchunked\r\n\r\n",
+	"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding\t: chunked\r\n\r\n",
+	"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding:\r\n chunked\r\n\r\n",
+	"POST / HTTP/1.1\r\nHost: a\r\nX: y\nTransfer-Encoding: chunked\r\n\r\n",
+	"POST / HTTP/1.1\r\nHost: a\r\nX: y\rTransfer-Encoding: chunked\r\n\r\n",
+	"POST / HTTP/1.1\r\nHost: a\r\ntransfer-encoding: chunked\r\nContent-length: 0\r\n\r\n",
+	"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\ncontent-length: 5\r\n\r\n",
+	"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4.\r\n\r\n",
+	"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1e2\r\n\r\n",
+	"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000000000000000\r\n\r\n", /* 19 digits */
+	/* names that gateways turn into the same variable */
+	"POST / HTTP/1.1\r\nHost: a\r\nTransfer_Encoding: chunked\r\n\r\n",
+	"POST / HTTP/1.1\r\nHost: a\r\nContent_Length: 4\r\n\r\n",
+	"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\ncontent_length: 4\r\n\r\n",
+	/* ports that are numbers to some */
+	"GET / HTTP/1.1\r\nHost: a:080\r\n\r\n",
+	"GET / HTTP/1.1\r\nHost: a:00\r\n\r\n",
+	"GET / HTTP/1.1\r\nHost: a:+80\r\n\r\n",
+	"GET / HTTP/1.1\r\nHost: a:-1\r\n\r\n",
+	"GET / HTTP/1.1\r\nHost: a:80:80\r\n\r\n",
+	"GET / HTTP/1.1\r\nHost: a:65536\r\n\r\n",
+	"GET / HTTP/1.1\r\nHost: a:65616\r\n\r\n", /* 80 modulo 2^16 */
+	"GET / HTTP/1.1\r\nHost: a:4294967376\r\n\r\n",
+	"CONNECT a:0443 HTTP/1.1\r\nHost: a\r\n\r\n",
+	"CONNECT a: HTTP/1.1\r\nHost: a\r\n\r\n",
+	"CONNECT :443 HTTP/1.1\r\nHost: a\r\n\r\n",
+	"CONNECT a:443/ HTTP/1.1\r\nHost: a\r\n\r\n",
+	"CONNECT a:443 HTTP/1.1\r\nHost: a:0443\r\n\r\n",
+	"CONNECT a:443 HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n",
+	/* hosts whose end could move */
+	"GET / HTTP/1.1\r\nHost: [::1\r\n\r\n",
+	"GET / HTTP/1.1\r\nHost: [::1]a\r\n\r\n",
+	"GET / HTTP/1.1\r\nHost: [[::1]]\r\n\r\n",
+	"GET / HTTP/1.1\r\nHost: []\r\n\r\n",
+	"GET / HTTP/1.1\r\nHost: ::1\r\n\r\n",
+	"GET / HTTP/1.1\r\nHost: a?b\r\n\r\n",
+	"GET / HTTP/1.1\r\nHost: a#b\r\n\r\n",
+	"GET / HTTP/1.1\r\nHost: a\\b\r\n\r\n",
+	"GET / HTTP/1.1\r\nHost: \xc3\xa4.example\r\n\r\n",
+	"GET / HTTP/1.1\r\nHost: a b\r\n\r\n",
+	"GET / HTTP/1.1\r\nhost: a\r\nHOST: b\r\n\r\n",
+	"GET http://a@b/ HTTP/1.1\r\nHost: b\r\n\r\n",
+	"GET http://a/ HTTP/1.1\r\nHost: a.\r\n\r\n",
+	"GET http://a/ HTTP/1.1\r\nHost: a:8080\r\n\r\n",
+	"GET http://a/ HTTP/1.1\r\n\r\n",
+	"GET http://[::1]/ HTTP/1.1\r\nHost: ::1\r\n\r\n",
+	"GET http://a#b/ HTTP/1.1\r\nHost: a\r\n\r\n",
+	"GET http:/a/ HTTP/1.1\r\nHost: a\r\n\r\n",
+	"GET http:a HTTP/1.1\r\nHost: a\r\n\r\n",
+	"GET http:// HTTP/1.1\r\nHost: a\r\n\r\n",
+	"GET //a:80:80@b/ HTTP/9.9\r\nHost: a\r\n\r\n",
+	/* lines */
+	"GET\r\nHost: a\r\n\r\n",
+	"GET /\r\nHost: a\r\n\r\n", /* HTTP/0.9 */
+	"GET  HTTP/1.1\r\nHost: a\r\n\r\n",
+	" GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+	"GET / HTTP/1.1 x\r\nHost: a\r\n\r\n",
+	"GET / HTTP/01.1\r\nHost: a\r\n\r\n",
+	"GET / HTTP/1,1\r\nHost: a\r\n\r\n",
+	"GET /\x7f HTTP/1.1\r\nHost: a\r\n\r\n",
+	"GET / HTTP/1.1\r\n\tHost: a\r\n\r\n",
+	"GET / HTTP/1.1\r\nHost: a\r\nX: y\r\n\n",
+	"GET / HTTP/1.1\r\nHost: a\r\n\r\r\n",
 };
+
+/* The twins: the nearest request to one above that is read. */
+static const char *const allowed[] = {
+	"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding:\tchunked \r\n\r\n",
+	"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 999999999999999999\r\n\r\n", /* 18 digits */
+	"POST / HTTP/1.1\r\nHost: a\r\nContent-Lengths: 4\r\nX_Y: z\r\n\r\n",
+	"GET / HTTP/1.1\r\nHost: a:80\r\n\r\n",
+	"GET / HTTP/1.1\r\nHost: a:65535\r\n\r\n",
+	"GET / HTTP/1.1\r\nHost: a:1\r\n\r\n",
+	"CONNECT a:443 HTTP/1.1\r\nHost: a\r\nExpect: 100-Continue\r\n\r\n",
+	"CONNECT a:443 HTTP/1.0\r\n\r\n",
+	"GET / HTTP/1.1\r\nHost: [::1]:80\r\n\r\n",
+	"GET http://A.b/ HTTP/1.1\r\nHost: a.B:80\r\n\r\n",
+	"GET http://a:80/ HTTP/1.1\r\nHost: a\r\n\r\n",
+	"GET http://a:8080/ HTTP/1.1\r\nHost: a:8080\r\n\r\n",
+	"GET HTTP://a/ HTTP/1.1\r\nHost: a\r\n\r\n",
+	"GET http://a/ HTTP/1.0\r\n\r\n",
+	"GET http://[::1]/ HTTP/1.1\r\nHost: [::1]\r\n\r\n",
+	"GET /?a://b@c HTTP/1.1\r\nHost: a\r\n\r\n",
+	"G!T / HTTP/1.1\r\nHost: a\r\n\r\n",
+};
+
+static void the_nearest_plain_request_is_read(void **state)
+{
+	(void)state;
+	struct http_head h;
+	for (size_t i = 0; i < sizeof(allowed) / sizeof(allowed[0]); i++)
+		if (request(allowed[i], &h) != PARSE_DONE)
+			fail_msg("%s: %s", allowed[i], why);
+}
+
+static void the_method_limit_holds_at_and_one_over(void **state)
+{
+	(void)state;
+	static const char rest[] = " / HTTP/1.1\r\nHost: a\r\n\r\n";
+	struct http_head h;
+	for (size_t n = 31; n <= 33; n++) {
+		char text[100];
+		memset(text, 'M', n);
+		memcpy(text + n, rest, sizeof(rest));
+		assert_int_equal(request(text, &h), n > 32 ? PARSE_BAD : PARSE_DONE);
+	}
+}
+
+/* Each byte, put into each part of a request, is either refused or part of that part. */
+static void no_byte_moves_the_end_of_a_part(void **state)
+{
+	(void)state;
+	static const char text[] = "GET http://ab/cd HTTP/1.1\r\nHost: ab\r\nXx: yy\r\n\r\n";
+	for (size_t at = 0; at < sizeof(text) - 1; at++)
+		for (unsigned byte = 0; byte < 256; byte++) {
+			char changed[sizeof(text)];
+			struct http_head h;
+			memcpy(changed, text, sizeof(text));
+			changed[at] = (char)byte;
+			if (http_request_parse(span_make(changed, sizeof(text) - 1), &h, &why) != PARSE_DONE)
+				continue;
+			assert_int_equal(h.head_bytes, sizeof(text) - 1);
+			assert_true(h.host.n == 2 || (h.host.n == 1 && h.host.p[0] != '/')); /* "http://a/" */
+			assert_int_equal(h.n_fields, 2);
+			assert_int_equal(h.framing, HTTP_NO_BODY);
+			for (size_t i = 0; i < h.host.n; i++)
+				assert_null(memchr("/?#@:\\\0 \t\r\n", h.host.p[i], 11));
+		}
+}
+
 
 static void what_could_be_read_in_two_ways_is_bad(void **state)
 {
@@ -238,6 +376,11 @@ static void a_responses_framing_follows_the_rfc(void **state)
 		assert_int_equal(h.framing, rows[i].framing);
 	}
 	static const char *const wrong[] = {
+		"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n", "HTTP/1.1 200 OK\n\n",
+		"HTTP/1.1  200 OK\r\n\r\n", "HTTP/1.1 200OK\r\n\r\n", "HTTP/1.1\r\n\r\n", "ICY 200 OK\r\n\r\n",
+		"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", "HTTP/1.1 +20 OK\r\n\r\n",
+		"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n",
+		"HTTP/1.1 101 Switching\r\nTransfer-Encoding: chunked\r\n\r\n", "HTTP/1.1 200 O\rK\r\n\r\n",
 		"HTTP/1.1 20 OK\r\n\r\n", "HTTP/1.1 099 OK\r\n\r\n", "HTTP/1.1 2000 OK\r\n\r\n", "HTTP/2 200 OK\r\n\r\n",
 		"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
 		"HTTP/1.1 100 Continue\r\nContent-Length: 3\r\n\r\n", "HTTP/1.1 200 O\x01K\r\n\r\n",
@@ -268,6 +411,9 @@ int main(void)
 		cmocka_unit_test(bytes_after_the_end_change_nothing),
 		cmocka_unit_test(the_parts_are_what_was_written),
 		cmocka_unit_test(what_could_be_read_in_two_ways_is_bad),
+		cmocka_unit_test(the_nearest_plain_request_is_read),
+		cmocka_unit_test(the_method_limit_holds_at_and_one_over),
+		cmocka_unit_test(no_byte_moves_the_end_of_a_part),
 		cmocka_unit_test(the_head_limit_holds_at_one_under_and_one_over),
 		cmocka_unit_test(the_field_limit_holds_at_and_one_over),
 		cmocka_unit_test(a_responses_framing_follows_the_rfc),
