@@ -10,7 +10,7 @@ enum {
 /* Places within chunked-body (RFC 9112 7.1). */
 enum state {
 	SIZE_FIRST, /* a hex digit must come */
-	SIZE,	    /* hex digits, ';', blank or CR */
+	SIZE,	    /* hex digits, ';' or CR */
 	EXTENSION,
 	SIZE_LF,
 	DATA,
@@ -42,7 +42,12 @@ static int hex_value(uint8_t c)
 
 static bool is_visible_or_blank(uint8_t c)
 {
-	return c == '\t' || (c >= ' ' && c != 0x7f);
+	return c == '\t' || (c >= ' ' && c < 0x7f);
+}
+
+static bool is_obs_text(uint8_t c)
+{
+	return c >= 0x80;
 }
 
 /* Trailer names that frame or route a message (RFC 9110 6.5.1). */
@@ -51,7 +56,9 @@ static bool is_forbidden_trailer(const struct http_body *b)
 	static const char *const names[] = {"content-length", "transfer-encoding", "host", "connection",
 					    "trailer", "te", "upgrade", "content-encoding",
 					    "content-type", "content-range", "authorization",
-					    "set-cookie", "cookie"};
+					    "set-cookie", "cookie", "expect", "keep-alive",
+					    "proxy-connection", "proxy-authorization",
+					    "content_length", "transfer_encoding"};
 	struct span name = {b->name, b->name_n};
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (span_is_nocase(name, names[i]))
@@ -87,12 +94,10 @@ static bool step_size(struct http_body *b, uint8_t c)
 
 static bool step_trailer(struct http_body *b, uint8_t c)
 {
-	if (++b->trailer_bytes > TRAILERS_MAX_BYTES)
-		return false;
 	if (b->state == TRAILER_VALUE) {
 		if (c == '\r')
 			b->state = TRAILER_LF;
-		return c == '\r' || is_visible_or_blank(c);
+		return c == '\r' || is_visible_or_blank(c) || is_obs_text(c);
 	}
 	if (b->state == TRAILER_FIRST && c == '\r') {
 		b->state = LAST_LF;
@@ -114,7 +119,8 @@ static bool step_trailer(struct http_body *b, uint8_t c)
 
 static bool step(struct http_body *b, uint8_t c)
 {
-	if (++b->line_bytes > LINE_MAX_BYTES)
+	if (++b->line_bytes > LINE_MAX_BYTES ||
+	    (b->state >= TRAILER_FIRST && ++b->trailer_bytes > TRAILERS_MAX_BYTES))
 		return false;
 	switch ((enum state)b->state) {
 	case SIZE_FIRST:

@@ -22,10 +22,10 @@ void http_body_start(struct http_body *b, const struct http_head *head);
  * @out_used:	bytes of @in that are the body's (chunk framing and trailers included), to be forwarded as
  *		they are; b->is_over says whether the body ended there
  *
- * Chunked is read strictly (RFC 9112 7.1): hex size of at most 15 digits, extensions of visible
- * characters, CRLF only, lines up to 4096 bytes, trailers up to 16 KiB; trailer fields that frame or
- * route (Content-Length, Transfer-Encoding, Host ...) are bad.
+ * Chunked is read strictly (RFC 9112 7.1): hex size of at most 15 digits, extensions of visible ASCII and
+ * blanks right after it, CRLF only, lines up to 4096 bytes and trailers up to 16 KiB, line ends included;
+ * trailer fields that frame, route or authorise (Content-Length, Transfer-Encoding, Host ...) are bad.
  *
- * Return: PARSE_DONE (over), PARSE_MORE, PARSE_BAD.
+ * Return: PARSE_DONE (over), PARSE_MORE (@in was used whole), PARSE_BAD (@out_used is not written).
  */
 enum parse http_body_feed(struct http_body *b, struct span in, size_t *out_used);
