@@ -10,6 +10,7 @@ enum {
 	RECORD_HANDSHAKE = 22,
 	RECORD_HEAD_BYTES = 5,
 	RECORD_MAX_BYTES = 16384,
+	RECORDS_MAX_BYTES = 2 * TLS_HELLO_MAX_BYTES, /* of all together: records of one byte cost six */
 	HANDSHAKE_CLIENT_HELLO = 1,
 	HANDSHAKE_HEAD_BYTES = 4,
 	EXT_SERVER_NAME = 0,
@@ -100,7 +101,7 @@ enum parse tls_hello_parse(struct span in, uint8_t scratch[TLS_HELLO_MAX_BYTES],
 	size_t joined = 0, need = HANDSHAKE_HEAD_BYTES;
 
 	while (joined < need) {
-		size_t have = c.left.n;
+		size_t have = c.left.n, before = joined;
 		const uint8_t *p = c.left.p;
 		if (have >= 1 && p[0] != RECORD_HANDSHAKE)
 			return bad(why, joined ? "another record inside the hello" : "no TLS handshake");
@@ -110,6 +111,8 @@ enum parse tls_hello_parse(struct span in, uint8_t scratch[TLS_HELLO_MAX_BYTES],
 		uint16_t n = take_u16(&c);
 		if (have >= RECORD_HEAD_BYTES && (n == 0 || n > RECORD_MAX_BYTES))
 			return bad(why, "a record of impossible length");
+		if (in.n - have + RECORD_HEAD_BYTES + n > RECORDS_MAX_BYTES)
+			return bad(why, "too many records");
 		struct span body = take(&c, n);
 		/* What is there of an unfinished record may already show that it never can be whole. */
 		size_t part = c.ran_out && have > RECORD_HEAD_BYTES ? have - RECORD_HEAD_BYTES : 0;
@@ -127,12 +130,11 @@ enum parse tls_hello_parse(struct span in, uint8_t scratch[TLS_HELLO_MAX_BYTES],
 			       ((size_t)scratch[1] << 16 | (size_t)scratch[2] << 8 | scratch[3]);
 			if (need > TLS_HELLO_MAX_BYTES)
 				return bad(why, "a hello longer than 64 KiB");
-			if (joined > need)
+			if (before + n > need)
 				return bad(why, "bytes after the hello in its record");
 		}
 		if (c.ran_out)
-			return in.n >= 2 * (size_t)TLS_HELLO_MAX_BYTES ? bad(why, "too many records")
-								       : PARSE_MORE;
+			return PARSE_MORE;
 	}
 	struct tls_hello hello = {.bytes = in.n - c.left.n};
 	enum parse got = read_hello(

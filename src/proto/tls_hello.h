@@ -27,9 +27,9 @@ struct tls_hello {
  * @in:		bytes from the first of the connection on; any length, may stop anywhere
  * @scratch:	TLS_HELLO_MAX_BYTES bytes of the caller's, to join records
  *
- * Strict: handshake records only until the hello is whole, version 3.x, no empty record, one ClientHello that
- * ends exactly at a record's end, lengths that add up, no extension twice, at most one server_name entry,
- * of type host_name. SSLv2 hellos are bad.
+ * Strict: handshake records only until the hello is whole, version 3.x, no empty record, 128 KiB of records at
+ * most, one ClientHello that ends exactly at a record's end, lengths that add up, at most 128 extensions, none
+ * twice, at most one server_name entry, of type host_name. SSLv2 hellos are bad.
  * Source: RFC 8446 sections 4.1.2 and 5.1; RFC 6066 section 3; RFC 9849 (ECH).
  *
  * Return: PARSE_DONE; PARSE_MORE, when longer input may succeed; PARSE_BAD, when none can (@why is set).

@@ -248,6 +248,194 @@ static void the_limit_of_64_kib_holds(void **state)
 	assert_int_equal(tls_hello_parse(span_make(over, sizeof(over)), scratch, &h, &why), PARSE_MORE);
 }
 
+static void a_record_that_goes_on_behind_the_hello_is_bad_at_once(void **state)
+{
+	(void)state;
+	struct maker *m = hello_with(one_name, 16384, 0);
+	struct tls_hello h;
+	m->bytes[4]++; /* the record is one byte longer than the hello, and that byte has not come */
+	assert_int_equal(tls_hello_parse(span_make(m->bytes, m->n - 1), scratch, &h, &why), PARSE_BAD);
+	assert_int_equal(tls_hello_parse(span_make(m->bytes, 9), scratch, &h, &why), PARSE_BAD);
+	assert_int_equal(tls_hello_parse(span_make(m->bytes, 8), scratch, &h, &why), PARSE_MORE);
+	free(m);
+}
+
+enum { TINY = 13104, BIG = 4 };
+
+/* A hello of @n bytes in TINY records of one byte and BIG larger ones. */
+static struct maker *mostly_tiny(size_t n)
+{
+	struct maker *extensions = calloc(1, sizeof(*extensions)), *message = calloc(1, sizeof(*message)),
+		     *rest = calloc(1, sizeof(*rest)), *records = calloc(1, sizeof(*records));
+	assert_true(extensions && message && rest && records);
+	one_name(extensions);
+	make_hello(message, extensions, n - 4 - 43 - 24 - 4);
+	assert_int_equal(message->n, n);
+	put(rest, message->bytes + TINY, n - TINY);
+	message->n = TINY;
+	make_records(records, message, 1);
+	make_records(records, rest, (rest->n + BIG - 1) / BIG);
+	assert_int_equal(records->n, n + 5 * (TINY + BIG));
+	free(extensions);
+	free(message);
+	free(rest);
+	return records;
+}
+
+/* Tiny records cost six bytes for one: their sum is bounded, and in the same way for any cut of the input. */
+static void the_limit_of_all_records_does_not_depend_on_how_they_arrive(void **state)
+{
+	(void)state;
+	const size_t limit = 2 * (size_t)TLS_HELLO_MAX_BYTES;
+	for (size_t total = limit - 1; total <= limit + 1; total++) {
+		struct tls_hello h;
+		struct maker *m = mostly_tiny(total - 5 * (size_t)(TINY + BIG));
+		for (size_t n = 0; n < m->n && total <= limit; n += 997)
+			assert_int_equal(tls_hello_parse(span_make(m->bytes, n), scratch, &h, &why), PARSE_MORE);
+		assert_int_equal(parse(m, &h), total > limit ? PARSE_BAD : PARSE_DONE);
+		/* told as soon as the head of the last record is there */
+		size_t last = (total - 5 * (size_t)(TINY + BIG) - TINY + BIG - 1) / BIG;
+		if (total > limit)
+			assert_int_equal(tls_hello_parse(span_make(m->bytes, m->n - last + 10), scratch, &h, &why),
+					 PARSE_BAD);
+		free(m);
+	}
+}
+
+/* A hello whose fields have these lengths, in one record. */
+static enum parse parse_fields(size_t session_n, size_t suites_n, size_t compression_n, const struct maker *extensions)
+{
+	static struct maker body, message, records;
+	struct tls_hello h;
+	body.n = message.n = records.n = 0;
+	put_u16(&body, 0x0303);
+	body.n += 32;
+	put_u8(&body, (unsigned)session_n);
+	body.n += session_n;
+	put_u16(&body, (unsigned)suites_n);
+	body.n += suites_n;
+	put_u8(&body, (unsigned)compression_n);
+	body.n += compression_n;
+	if (extensions) {
+		put_u16(&body, (unsigned)extensions->n);
+		put(&body, extensions->bytes, extensions->n);
+	}
+	put_u8(&message, 1);
+	put_u8(&message, 0);
+	put_u16(&message, (unsigned)body.n);
+	put(&message, body.bytes, body.n);
+	make_records(&records, &message, 16384);
+	return tls_hello_parse(span_make(records.bytes, records.n), scratch, &h, &why);
+}
+
+static void the_limits_of_the_fields_hold(void **state)
+{
+	(void)state;
+	static struct maker e;
+	assert_int_equal(parse_fields(31, 2, 1, NULL), PARSE_DONE);
+	assert_int_equal(parse_fields(32, 2, 1, NULL), PARSE_DONE);
+	assert_int_equal(parse_fields(33, 2, 1, NULL), PARSE_BAD);
+	assert_int_equal(parse_fields(0, 0, 1, NULL), PARSE_BAD);
+	assert_int_equal(parse_fields(0, 3, 1, NULL), PARSE_BAD);
+	assert_int_equal(parse_fields(0, 4, 1, NULL), PARSE_DONE);
+	assert_int_equal(parse_fields(0, 2, 0, NULL), PARSE_BAD);
+	assert_int_equal(parse_fields(0, 2, 255, NULL), PARSE_DONE);
+	for (size_t n = 127; n <= 129; n++) { /* extensions */
+		e.n = 0;
+		for (size_t i = 0; i < n; i++) {
+			put_u16(&e, 0x1000 + (unsigned)i);
+			put_u16(&e, 0);
+		}
+		assert_int_equal(parse_fields(0, 2, 1, &e), n > 128 ? PARSE_BAD : PARSE_DONE);
+	}
+	for (size_t n = 254; n <= 256; n++) { /* bytes of the name */
+		char name[300];
+		memset(name, 'a', n);
+		name[n] = '\0';
+		e.n = 0;
+		put_sni(&e, name);
+		assert_int_equal(parse_fields(0, 2, 1, &e), n > 255 ? PARSE_BAD : PARSE_DONE);
+	}
+	e.n = 0;
+	put(&e, "\0", 1); /* an extension that is cut short */
+	assert_int_equal(parse_fields(0, 2, 1, &e), PARSE_BAD);
+}
+
+static void lengths_that_do_not_add_up_are_bad(void **state)
+{
+	(void)state;
+	struct tls_hello h;
+	struct maker *m = hello_with(one_name, 16384, 0);
+	/* where a length stands, and what is added to it; each makes it one too long or too short */
+	static const size_t places[] = {8, 43, 45, 48, 50, 54, 56, 59};
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
+		for (int d = -1; d <= 1; d += 2) {
+			struct maker *wrong = malloc(sizeof(*wrong));
+			assert_non_null(wrong);
+			*wrong = *m;
+			wrong->bytes[places[i]] = (uint8_t)(wrong->bytes[places[i]] + d);
+			enum parse got = parse(wrong, &h);
+			/* a hello longer than its record goes on in the next */
+			if (got != (places[i] == 8 && d > 0 ? PARSE_MORE : PARSE_BAD))
+				fail_msg("byte %zu %+d: %d", places[i], d, (int)got);
+			free(wrong);
+		}
+	m->bytes[9] = 2; /* SSL 2 inside */
+	assert_int_equal(parse(m, &h), PARSE_BAD);
+	free(m);
+}
+
+static void another_record_inside_the_hello_is_bad(void **state)
+{
+	(void)state;
+	struct tls_hello h;
+	struct maker *m = hello_with(one_name, 40, 0);
+	m->bytes[45] = 20; /* the second record's type */
+	assert_int_equal(parse(m, &h), PARSE_BAD);
+	assert_int_equal(tls_hello_parse(span_make(m->bytes, 45), scratch, &h, &why), PARSE_MORE);
+	assert_int_equal(tls_hello_parse(span_make(m->bytes, 46), scratch, &h, &why), PARSE_BAD);
+	free(m);
+}
+
+static void with_early_data(struct maker *e)
+{
+	put_sni(e, "a.example");
+	put_u16(e, 42);
+	put_u16(e, 0);
+}
+static void with_ech_draft(struct maker *e)
+{
+	put_u16(e, 0xfe08);
+	put_u16(e, 0);
+}
+static void with_neighbours_of_ech(struct maker *e)
+{
+	put_u16(e, 0xfe07);
+	put_u16(e, 0);
+	put_u16(e, 0xfe0e);
+	put_u16(e, 0);
+	put_u16(e, 0xffcd);
+	put_u16(e, 0);
+}
+
+static void drafts_of_ech_and_early_data_are_told(void **state)
+{
+	(void)state;
+	struct tls_hello h;
+	struct maker *m = hello_with(with_early_data, 16384, 0);
+	assert_int_equal(parse(m, &h), PARSE_DONE);
+	assert_true(h.has_early_data && h.has_sni && !h.has_ech);
+	free(m);
+	m = hello_with(with_ech_draft, 16384, 0);
+	assert_int_equal(parse(m, &h), PARSE_DONE);
+	assert_true(h.has_ech && !h.has_sni && !h.has_early_data);
+	free(m);
+	m = hello_with(with_neighbours_of_ech, 16384, 0);
+	assert_int_equal(parse(m, &h), PARSE_DONE);
+	assert_false(h.has_ech);
+	free(m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -257,6 +445,12 @@ int main(void)
 		cmocka_unit_test(ambiguous_hellos_are_bad_and_leave_out_alone),
 		cmocka_unit_test(bytes_behind_the_hello_in_its_record_are_bad),
 		cmocka_unit_test(the_limit_of_64_kib_holds),
+		cmocka_unit_test(a_record_that_goes_on_behind_the_hello_is_bad_at_once),
+		cmocka_unit_test(the_limit_of_all_records_does_not_depend_on_how_they_arrive),
+		cmocka_unit_test(the_limits_of_the_fields_hold),
+		cmocka_unit_test(lengths_that_do_not_add_up_are_bad),
+		cmocka_unit_test(another_record_inside_the_hello_is_bad),
+		cmocka_unit_test(drafts_of_ech_and_early_data_are_told),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
