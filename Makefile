@@ -4,7 +4,7 @@ BUILD ?= build
 CMD ?=
 FUZZ_SECONDS ?= 60
 
-.PHONY: all deps build programs run test bench fuzz lint install clean
+.PHONY: all deps build programs run test bench fuzz coverage lint install clean
 all: build
 
 deps:
@@ -31,6 +31,10 @@ bench: build
 
 fuzz: deps
 	@scripts/fuzz.sh $(FUZZ_SECONDS)
+
+# Lines of src/net, src/proto and src/policy that their tests run.
+coverage: deps
+	@scripts/coverage.sh
 
 lint: build
 	@scripts/lint.sh $(BUILD)

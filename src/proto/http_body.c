@@ -50,16 +50,28 @@ static bool is_obs_text(uint8_t c)
 	return c >= 0x80;
 }
 
-/* Trailer names that frame or route a message (RFC 9110 6.5.1). */
+/*
+ * Trailer names that frame, route, modify, authorise or describe a message (RFC 9110 6.5.1): whoever merges trailers
+ * into the fields would read another message. '_' was kept as '-': gateways take the two for the same.
+ */
 static bool is_forbidden_trailer(const struct http_body *b)
 {
-	static const char *const names[] = {"content-length", "transfer-encoding", "host", "connection",
-					    "trailer", "te", "upgrade", "content-encoding",
-					    "content-type", "content-range", "authorization",
-					    "set-cookie", "cookie", "expect", "keep-alive",
-					    "proxy-connection", "proxy-authorization",
-					    "content_length", "transfer_encoding"};
+	static const char *const names[] = {
+		/* framing, routing */
+		"content-length", "transfer-encoding", "trailer", "te", "host", "connection", "proxy-connection",
+		"keep-alive", "upgrade", "via", "forwarded", "x-forwarded-for", "x-forwarded-host",
+		/* modifiers: controls and conditions */
+		"cache-control", "expect", "max-forwards", "pragma", "range", "if-match", "if-none-match",
+		"if-modified-since", "if-unmodified-since", "if-range",
+		/* authentication, cookies */
+		"authorization", "www-authenticate", "proxy-authorization", "proxy-authenticate", "cookie",
+		"set-cookie",
+		/* control of the response */
+		"age", "date", "expires", "location", "retry-after", "vary", "warning",
+		/* processing of the content */
+		"content-encoding", "content-type", "content-range"};
 	struct span name = {b->name, b->name_n};
+
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (span_is_nocase(name, names[i]))
 			return true;
@@ -112,7 +124,7 @@ static bool step_trailer(struct http_body *b, uint8_t c)
 	if (b->state == TRAILER_FIRST)
 		b->name_n = 0;
 	if (b->name_n < sizeof(b->name))
-		b->name[b->name_n++] = c;
+		b->name[b->name_n++] = c == '_' ? '-' : c;
 	b->state = TRAILER_NAME;
 	return true;
 }

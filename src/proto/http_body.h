@@ -10,7 +10,7 @@ struct http_body {
 	uint8_t state;	   /* place within the chunked grammar */
 	uint32_t line_bytes; /* used by the line being read */
 	uint32_t trailer_bytes;
-	uint8_t name_n; /* of the trailer field being read, its first bytes */
+	uint8_t name_n; /* of the trailer field being read, its first bytes; longer than any forbidden name */
 	uint8_t name[20];
 	bool is_over;
 };
@@ -24,7 +24,7 @@ void http_body_start(struct http_body *b, const struct http_head *head);
  *
  * Chunked is read strictly (RFC 9112 7.1): hex size of at most 15 digits, extensions of visible ASCII and
  * blanks right after it, CRLF only, lines up to 4096 bytes and trailers up to 16 KiB, line ends included;
- * trailer fields that frame, route or authorise (Content-Length, Transfer-Encoding, Host ...) are bad.
+ * trailer fields that RFC 9110 6.5.1 forbids (framing, routing, conditions, authentication, content ...) are bad.
  *
  * Return: PARSE_DONE (over), PARSE_MORE (@in was used whole), PARSE_BAD (@out_used is not written).
  */

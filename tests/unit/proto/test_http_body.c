@@ -35,6 +35,7 @@ static const char *const good[] = {
 	"0\r\nX-Digest: abc\r\nX-Empty:\r\n\r\n",
 	"0\r\nGrpc-Status: 0\r\nGrpc-Message: \xc3\xa4\t\r\n\r\n",
 	"0\r\nContent-Length-Of-Something: 1\r\nTrailers: x\r\nA-Name-Longer-Than-What-Is-Kept-Of-It: 1\r\n\r\n",
+	"0\r\nIf-Unmodified-Since-Then: 1\r\nServer-Timing: x\r\nDigest: x\r\nETag: x\r\n\r\n",
 };
 
 static void every_good_chunked_body_ends_where_it_ends(void **state)
@@ -118,8 +119,11 @@ static const char *const bad[] = {
 	"0\r\nProxy-Authorization: x\r\n\r\n", "0\r\nExpect: 100-continue\r\n\r\n", "0\r\nKeep-Alive: x\r\n\r\n",
 	"0\r\nProxy-Connection: x\r\n\r\n", "0\r\nContent-Encoding: x\r\n\r\n", "0\r\nContent-Type: x\r\n\r\n",
 	"0\r\nContent-Range: x\r\n\r\n",
+	"0\r\nIf-Unmodified-Since: x\r\n\r\n", "0\r\nRange: bytes=0-\r\n\r\n", "0\r\nMax-Forwards: 1\r\n\r\n",
+	"0\r\nWWW-Authenticate: x\r\n\r\n", "0\r\nLocation: /\r\n\r\n", "0\r\nVary: x\r\n\r\n", "0\r\nVia: x\r\n\r\n",
 	/* names that gateways turn into the same variable */
 	"0\r\nContent_Length: 5\r\n\r\n", "0\r\nTransfer_Encoding: chunked\r\n\r\n",
+	"0\r\nIf_Match: x\r\n\r\n", "0\r\nX_Forwarded-For: x\r\n\r\n",
 };
 
 static void what_could_end_in_two_places_is_bad_and_nothing_is_used(void **state)
