@@ -169,7 +169,8 @@ static enum parse parse_absolute(struct http_head *h, const char **why)
 	h->host = a.host;
 	h->host_is_bracketed = a.is_bracketed;
 	h->port = a.port;
-	h->path = end < rest.n ? span_make(rest.p + end, rest.n - end) : span_of("/");
+	h->path = end < rest.n ? span_make(rest.p + end, rest.n - end)
+			       : span_of(span_is(h->method, "OPTIONS") ? "*" : "/"); /* RFC 9112 3.2.4 */
 	if (h->path.p[0] == '?')
 		return bad(why, "a query without a path");
 	return PARSE_DONE;
@@ -450,7 +451,7 @@ enum parse http_request_parse(struct span in, struct http_head *out, const char 
 		got = read_host(&h, why);
 	if (got != PARSE_DONE)
 		return got;
-	if (h.form == HTTP_AUTHORITY && h.framing != HTTP_NO_BODY)
+	if (h.form == HTTP_AUTHORITY && (h.framing == HTTP_CHUNKED || h.length != 0))
 		return bad(why, "a CONNECT with a body");
 	read_connection(&h);
 	for (size_t i = 0; i < h.n_fields; i++) {

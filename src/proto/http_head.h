@@ -28,7 +28,7 @@ enum http_framing { HTTP_NO_BODY, HTTP_LENGTH, HTTP_CHUNKED, HTTP_UNTIL_CLOSE };
  * @host:	absolute and authority form: the URI's host without brackets; else the Host field's host
  * @host_is_bracketed: the host was an [IPv6] literal
  * @port:	0 when none was written
- * @path:	what to send in origin form: path and query; "/" when an absolute URI has none
+ * @path:	what to send in origin form: path and query; "/" when an absolute URI has none, "*" with OPTIONS
  */
 struct http_head {
 	bool is_request;
@@ -62,7 +62,7 @@ struct http_head {
  * obs-fold, space before a colon, space around the target, both Transfer-Encoding and Content-Length,
  * differing or malformed Content-Length, a transfer coding other than exactly "chunked" (or on HTTP/1.0),
  * the same two names with an underscore, no or several Host fields on 1.1, a Host that differs from the URI's
- * authority, userinfo in a URI, a port with leading zeros, a CONNECT with a body, unknown expectations,
+ * authority, userinfo in a URI, a port with leading zeros, a CONNECT with a body (Content-Length: 0 is none), unknown expectations,
  * any scheme but http in absolute form, h2c prior knowledge ("PRI * HTTP/2.0"), NUL, control bytes.
  * One empty line (CRLF) before a request line is not skipped but bad.
  * A response: @to_head says that it answers HEAD, since that decides framing (RFC 9112 6.3).

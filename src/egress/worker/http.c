@@ -347,7 +347,7 @@ static enum step switch_protocols(struct flow *f, const struct http_head *head)
 	AUTO(buf) struct buf text = {.max = HEAD_OUT_MAX_BYTES};
 	struct span rest = span_make(h->head.p + head->head_bytes, h->head.n - head->head_bytes);
 
-	if (!h->wants_upgrade || !h->up.is_over || h->to_server.n || !http_field_find(head, "upgrade"))
+	if (!h->wants_upgrade || !h->up.is_over || h->to_server.n || !http_rewrite_upgrades(head))
 		return fail_server(f, REASON_MALFORMED);
 	if (!http_rewrite_response(head, h->minor, false, &text) || !flow_say(f, text.p, text.n) ||
 	    (rest.n && !flow_say(f, rest.p, rest.n))) {

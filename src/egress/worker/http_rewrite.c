@@ -57,17 +57,14 @@ static void put_upgrade(const struct http_head *head, struct buf *out)
 	put_text(out, "\r\n");
 }
 
-static bool names_h2c(struct span value)
-{
-	for (size_t i = 0; i + 3 <= value.n; i++)
-		if (span_is_nocase(span_make(value.p + i, 3), "h2c"))
-			return true;
-	return false;
-}
-
 bool http_rewrite_upgrades(const struct http_head *head)
 {
-	return head->wants_upgrade && !names_h2c(http_field_find(head, "upgrade")->value);
+	size_t n = 0;
+
+	for (size_t i = 0; i < head->n_fields; i++)
+		n += span_is_nocase(head->fields[i].name, "upgrade");
+	return head->wants_upgrade && n == 1 &&
+	       span_is_nocase(http_field_find(head, "upgrade")->value, "websocket");
 }
 
 bool http_rewrite_request(const struct http_head *head, struct span host, uint16_t port,

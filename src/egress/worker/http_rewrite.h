@@ -26,5 +26,10 @@ bool http_rewrite_request(const struct http_head *head, struct span host, uint16
 bool http_rewrite_response(const struct http_head *head, uint8_t to_minor, bool closes,
 			   struct buf *out);
 
-/** http_rewrite_upgrades() - an upgrade that is passed on: any but to h2c, whose requests could not be judged */
+/**
+ * http_rewrite_upgrades() - an upgrade that is passed on: to websocket and to nothing else
+ *
+ * After h2c, TLS (RFC 2817) or SPDY the connection could carry requests for other hosts, unjudged. Whoever
+ * offers those is answered as if he had not: RFC 9110 7.8 lets a server ignore an Upgrade.
+ */
 bool http_rewrite_upgrades(const struct http_head *head);

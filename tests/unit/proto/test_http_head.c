@@ -242,6 +242,7 @@ static const char *const allowed[] = {
 	"GET / HTTP/1.1\r\nHost: a:1\r\n\r\n",
 	"CONNECT a:443 HTTP/1.1\r\nHost: a\r\nExpect: 100-Continue\r\n\r\n",
 	"CONNECT a:443 HTTP/1.0\r\n\r\n",
+	"CONNECT a:443 HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n", /* says that there is no body */
 	"GET / HTTP/1.1\r\nHost: [::1]:80\r\n\r\n",
 	"GET http://A.b/ HTTP/1.1\r\nHost: a.B:80\r\n\r\n",
 	"GET http://a:80/ HTTP/1.1\r\nHost: a\r\n\r\n",
