@@ -35,6 +35,7 @@ static const struct option run_options[] = {
 	{0, "memory", "SIZE", "limit memory: 512M, 8G", OPTION_BYTES, AT(memory_bytes)},
 	{0, "pids", "N", "limit processes and threads", OPTION_COUNT, AT(max_pids)},
 	{0, "cpus", "N", "limit processor time: 2 or 0.5", OPTION_CPUS, AT(cpu_percent)},
+	{0, "ask", "TIME", "what no rule allows waits this long for your answer (drydock watch, allow)", OPTION_DURATION, AT(ask_ms)},
 	{0, "timeout", "TIME", "end the command after 90s, 30m, 2h (exit 124)", OPTION_DURATION, AT(timeout_ms)},
 	{0, "dry-run", NULL, "say what would be done, and stop", OPTION_FLAG, AT(dry_run)},
 	{0, "name", "NAME", "begin the session's id with NAME", OPTION_TEXT, AT(name)},
@@ -170,6 +171,8 @@ static int make_session(struct run *run, struct err *err)
 		rc = session_keep(&run->session, err);
 	if (rc == 0)
 		rc = launch_make(l, flags, run->session.id, run->session.state_dir, err);
+	l->request.runtime_dir = run->session.runtime_dir;
+	l->request.ask_ms = flags->ask_ms;
 	run->meta = (struct session_meta){
 		.engine = engine_native.name,
 		.project = l->request.project,

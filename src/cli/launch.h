@@ -15,7 +15,7 @@ struct launch_flags {
 	struct option_list allow, deny, presets, allow_files, env, mounts;
 	const char *chdir, *name, *resolver, *hosts;
 	bool no_net, no_project, as_root, dry_run, keep, quiet, bare, is_help;
-	uint64_t memory_bytes, timeout_ms;
+	uint64_t memory_bytes, timeout_ms, ask_ms;
 	uint32_t max_pids, cpu_percent;
 	int status_fd;
 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config/loader.h"
+#include "base/clock.h"
 #include "base/own.h"
 #include "base/words.h"
 
@@ -146,15 +147,13 @@ static int check_wildcard(const struct here *h, const struct rule *rule, struct 
 	return 0;
 }
 
-/* Appends the rule in canonical form, behind a mark of where it stood unless that follows from the line before. */
-static int put_rule(const struct here *h, const struct rule *rule)
+/* Appends a line of the policy, behind a mark of where it stood unless that follows from the line before. */
+static int put_line(const struct here *h, const char *text)
 {
 	struct loader *l = h->l;
 	struct buf *policy = &l->out->policy;
-	char text[RULE_TEXT_BYTES];
 	bool is_next = l->mark_file && l->mark_line == h->file->line && !strcmp(l->mark_file, h->file->name);
 
-	rule_print(rule, text);
 	if (!is_next && !buf_putf(policy, "#line %u \"%s\"\n", h->file->line, h->file->name))
 		return no_memory(h);
 	if (!buf_putf(policy, "%s\n", text))
@@ -165,6 +164,27 @@ static int put_rule(const struct here *h, const struct rule *rule)
 	}
 	l->mark_line = h->file->line + 1;
 	return l->mark_file ? 0 : no_memory(h);
+}
+
+static int put_rule(const struct here *h, const struct rule *rule)
+{
+	char text[RULE_TEXT_BYTES];
+
+	rule_print(rule, text);
+	return put_line(h, text);
+}
+
+/* A limit for the whole session; every layer may tighten it. */
+static int take_budget(const struct here *h)
+{
+	struct policy_error why;
+	struct rule_budget budget;
+	char text[RULE_LINE_MAX_BYTES + 1];
+
+	if (rule_parse_budget(h->line, &budget, &why) != PARSE_DONE)
+		return err_set(h->l->err, 0, "%s:%u:%u: %s", h->file->name, h->file->line, why.column, why.text);
+	(void)snprintf(text, sizeof(text), "%.*s", (int)h->line.n, (const char *)h->line.p); /* shorter: checked */
+	return put_line(h, text);
 }
 
 /* The line as rule_parse() wants it, with an action and a host in ASCII. @out_added: bytes put in front. */
@@ -205,6 +225,8 @@ static int take_rule(const struct here *h, bool has_action)
 			h->l->n_locked_out++;
 			return 0;
 		}
+		if (rule.budget.until_s && rule.budget.until_s <= clock_wall_ms() / 1000)
+			return 0; /* over: as if it were not written */
 		h->file->n_allows++;
 	}
 	rc = note_ascii(h, subject, &rule);
@@ -391,7 +413,7 @@ static bool looks_like_host(struct span word)
 int loader_line(struct loader *l, struct loader_file *file, struct span line)
 {
 	static const char *const words[] = {"allow", "deny",  "telemetry", "preset", "env",	"keep",	  "arg",
-					    "mount", "limit", "lock",	   "title",  "command", "source"};
+					    "mount", "limit", "lock",	   "title",  "command", "source", "budget"};
 	struct here h = {.l = l, .file = file, .line = line};
 	struct span left = line, word = next_word(&left);
 
@@ -401,6 +423,8 @@ int loader_line(struct loader *l, struct loader_file *file, struct span line)
 		return bad(&h, line, "longer than %d bytes", RULE_LINE_MAX_BYTES);
 	if (span_is(word, "allow") || span_is(word, "deny") || span_is(word, "telemetry"))
 		return take_rule(&h, true);
+	if (span_is(word, "budget"))
+		return take_budget(&h);
 	if (span_is(word, "preset"))
 		return take_presets(&h, left);
 	if (span_is(word, "env"))

@@ -11,6 +11,7 @@
 #include "egress/broker/broker.h"
 #include "egress/broker/process.h"
 #include "egress/resolv_conf.h"
+#include "egress/wire/control.h"
 #include "egress/wire/fds.h"
 #include "egress/wire/messages.h"
 
@@ -27,6 +28,7 @@ enum {
 	EXIT_FAILED = 1,
 	EXIT_USAGE = 2,
 	ABOVE_FDS = 64,
+	ASK_MAX_S = 3600,
 	BROKER_FDS = (int)BROKER_FD_BOUND + (int)WIRE_MAX_LISTENERS
 };
 
@@ -34,11 +36,13 @@ static const char usage_text[] =
 	"usage: drydock-egress serve (--listen ADDRESS:PORT... | --jail-fd N) (--rules FILE | "
 	"--rules-fd N)\n"
 	"                            [--audit FILE | --audit-fd N] [--session ID]\n"
-	"                            [--resolver ADDRESS:PORT]... [--hosts FILE]\n";
+	"                            [--resolver ADDRESS:PORT]... [--hosts FILE]\n"
+	"                            [--control SOCKET] [--ask SECONDS]\n";
 
 /** struct serve - what the options ask for; every descriptor is owned */
 struct serve {
-	const char *session, *rules_path, *audit_path, *hosts_path;
+	const char *session, *rules_path, *audit_path, *hosts_path, *control_path;
+	uint32_t ask_s;
 	struct endpoint listen[WIRE_MAX_LISTENERS];
 	size_t n_listen;
 	struct endpoint servers[BROKER_MAX_SERVERS];
@@ -74,6 +78,15 @@ static bool read_session(const char *text, const char **out)
 	return n > 0 && n <= AUDIT_SESSION_MAX_BYTES;
 }
 
+static bool read_seconds(const char *text, uint32_t *out)
+{
+	char *end;
+	long n = strtol(text, &end, 10);
+
+	*out = (uint32_t)n;
+	return *text >= '0' && *text <= '9' && !*end && n >= 1 && n <= ASK_MAX_S;
+}
+
 static bool read_option(struct serve *s, int c)
 {
 	switch (c) {
@@ -97,6 +110,11 @@ static bool read_option(struct serve *s, int c)
 	case 'H':
 		s->hosts_path = optarg;
 		return true;
+	case 'c':
+		s->control_path = optarg;
+		return true;
+	case 'q':
+		return read_seconds(optarg, &s->ask_s);
 	case 's':
 		return read_session(optarg, &s->session);
 	default:
@@ -115,6 +133,8 @@ static int read_options(struct serve *s, int argc, char **argv, struct err *err)
 						{"session", required_argument, NULL, 's'},
 						{"resolver", required_argument, NULL, 'd'},
 						{"hosts", required_argument, NULL, 'H'},
+						{"control", required_argument, NULL, 'c'},
+						{"ask", required_argument, NULL, 'q'},
 						{0}};
 	int c;
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -155,6 +175,8 @@ static int open_files(struct serve *s, struct err *err)
 		     &s->fds[BROKER_FD_AUDIT], err) < 0)
 		return err->code;
 	if (s->jail_fd >= 0 && open_one(s->jail_fd, NULL, 0, &s->fds[BROKER_FD_JAIL], err) < 0)
+		return err->code;
+	if (s->control_path && (s->fds[BROKER_FD_CONTROL] = control_listen(s->control_path, err)) < 0)
 		return err->code;
 	if (s->hosts_path)
 		return open_one(-1, s->hosts_path, O_RDONLY, &s->fds[BROKER_FD_HOSTS], err);
@@ -217,7 +239,7 @@ static int place_fds(const struct serve *s)
 
 static int become_broker(const struct serve *s, struct err *err)
 {
-	char bound[8];
+	char bound[8], ask[24];
 	char server_texts[BROKER_MAX_SERVERS][ENDPOINT_TEXT_BYTES];
 	const char *argv[16 + 2 * BROKER_MAX_SERVERS];
 	static char *const no_env[] = {NULL};
@@ -232,6 +254,15 @@ static int become_broker(const struct serve *s, struct err *err)
 	argv[n++] = s->rules_path ? s->rules_path : "policy";
 	argv[n++] = "--bound";
 	argv[n++] = bound;
+	if (s->ask_s) {
+		(void)snprintf(ask, sizeof(ask), "%u000", s->ask_s);
+		argv[n++] = "--ask";
+		argv[n++] = ask;
+	}
+	if (s->rules_path) {
+		argv[n++] = "--rules-file";
+		argv[n++] = s->rules_path;
+	}
 	for (size_t i = 0; i < s->n_servers; i++) {
 		endpoint_print(&s->servers[i], server_texts[i]);
 		argv[n++] = "--server";

@@ -90,9 +90,9 @@ int egress_start(const struct egress_spec *spec, struct egress *out, struct err 
 	AUTO(fd) int ours = pair[0];
 	AUTO(fd) int theirs = pair[1];
 
-	char session[64], resolver[128], hosts[PATH_MAX]; /* execve(2) wants them writable */
+	char session[64], resolver[128], hosts[PATH_MAX], control[PATH_MAX], ask[24]; /* execve(2) wants them writable */
 	(void)snprintf(session, sizeof(session), "%s", spec->session_id);
-	char *argv[16] = {"drydock-egress", "serve", "--jail-fd", "3",	  "--rules-fd", "4",
+	char *argv[20] = {"drydock-egress", "serve", "--jail-fd", "3",	  "--rules-fd", "4",
 			  "--audit-fd",	    "5",     "--session", session};
 	size_t n = 10;
 	if (spec->resolver) {
@@ -104,6 +104,16 @@ int egress_start(const struct egress_spec *spec, struct egress *out, struct err 
 		(void)snprintf(hosts, sizeof(hosts), "%s", spec->hosts);
 		argv[n++] = "--hosts";
 		argv[n++] = hosts;
+	}
+	if (spec->runtime_dir) {
+		(void)snprintf(control, sizeof(control), "%s/ctl.sock", spec->runtime_dir);
+		argv[n++] = "--control";
+		argv[n++] = control;
+	}
+	if (spec->ask_ms) {
+		(void)snprintf(ask, sizeof(ask), "%llu", (unsigned long long)(spec->ask_ms + 999) / 1000);
+		argv[n++] = "--ask";
+		argv[n++] = ask;
 	}
 	char *const no_env[] = {NULL};
 	const int fds[] = {null, null, log, theirs, rules, audit};

@@ -4,6 +4,7 @@
 #include "base/err.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 /**
@@ -23,12 +24,16 @@ struct egress {
 /**
  * struct egress_spec - borrowed
  * @state_dir:	of the session: policy is read, audit.jsonl and egress.log are written here
+ * @runtime_dir: of the session: the control socket is made here, as ctl.sock; NULL for none
+ * @ask_ms:	how long a name without a rule waits for the user; 0: not at all
  * @resolver:	"ADDR:PORT" instead of the servers of /etc/resolv.conf; NULL for those
  * @hosts:	file instead of /etc/hosts; NULL for that
  */
 struct egress_spec {
 	const char *session_id;
 	const char *state_dir;
+	const char *runtime_dir;
+	uint64_t ask_ms;
 	const char *resolver;
 	const char *hosts;
 };

@@ -20,15 +20,17 @@ struct engine_mount {
 /**
  * struct engine_request - a session to run; all borrowed until engine->end()
  * @state_dir:	of the session: holds `policy`; audit.jsonl and egress.log are written there
+ * @runtime_dir: of the session: the control socket is made there
  * @home, @project, @cwd: absolute real paths; @project NULL for none
  * @argv, @envp: complete
  * @as_root:	started by root and the agent keeps that identity
  * @has_egress:	false: lo and nothing else
- * @resolver, @hosts: see engine/egress.h
+ * @resolver, @hosts, @ask_ms: see engine/egress.h
  */
 struct engine_request {
 	const char *session_id;
 	const char *state_dir;
+	const char *runtime_dir;
 	const char *home;
 	const char *project;
 	const char *cwd;
@@ -41,6 +43,7 @@ struct engine_request {
 	bool wants_pty;
 	const char *resolver;
 	const char *hosts;
+	uint64_t ask_ms;
 	uint64_t memory_bytes;
 	uint32_t max_pids;
 	uint32_t cpu_percent;

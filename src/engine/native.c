@@ -163,6 +163,8 @@ static int native_start(const struct engine_request *request, struct engine_sess
 	const struct egress_spec spec = {
 		.session_id = request->session_id,
 		.state_dir = request->state_dir,
+		.runtime_dir = request->runtime_dir,
+		.ask_ms = request->ask_ms,
 		.resolver = request->resolver,
 		.hosts = request->hosts,
 	};

@@ -283,11 +283,58 @@ static bool take_scaled(struct span text, const char *units, const uint64_t *fac
 	return true;
 }
 
-static enum parse parse_budget(struct line *line, struct span key, struct span value, struct rule *rule)
+/* Two or four digits; @at moves behind them. */
+static bool take_digits(struct span *in, size_t n, unsigned *out)
+{
+	uint64_t value;
+	if (in->n < n || !take_decimal(span_make(in->p, n), UINT32_MAX, &value))
+		return false;
+	*in = span_make(in->p + n, in->n - n);
+	*out = (unsigned)value;
+	return true;
+}
+
+static bool take_byte(struct span *in, char c)
+{
+	if (!in->n || in->p[0] != (uint8_t)c)
+		return false;
+	*in = span_make(in->p + 1, in->n - 1);
+	return true;
+}
+
+/* Days since 1970-01-01 of a date in the Gregorian calendar; years count from March, so that a leap day is the last. */
+static uint64_t days_of(unsigned year, unsigned month, unsigned day)
+{
+	unsigned y = year - (month <= 2);
+	unsigned m = month + (month <= 2 ? 9 : -3U);
+	return 365ULL * y + y / 4 - y / 100 + y / 400 + (153 * m + 2) / 5 + day - 1 - 719468;
+}
+
+/* "2026-11-24T01:00:00Z" (RFC 3339, UTC, whole seconds). */
+static bool take_time(struct span in, uint64_t *out)
+{
+	static const uint8_t days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+	unsigned year, month, day, h, m, s;
+
+	if (!take_digits(&in, 4, &year) || !take_byte(&in, '-') || !take_digits(&in, 2, &month) ||
+	    !take_byte(&in, '-') || !take_digits(&in, 2, &day) || !take_byte(&in, 'T') ||
+	    !take_digits(&in, 2, &h) || !take_byte(&in, ':') || !take_digits(&in, 2, &m) ||
+	    !take_byte(&in, ':') || !take_digits(&in, 2, &s) || !take_byte(&in, 'Z') || in.n)
+		return false;
+	if (year < 1970 || month < 1 || month > 12 || h > 23 || m > 59 || s > 59)
+		return false;
+	bool is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+	if (day < 1 || day > (unsigned)days[month - 1] + (month == 2 && is_leap))
+		return false;
+	*out = days_of(year, month, day) * 86400 + h * 3600 + m * 60 + s;
+	return *out > 0;
+}
+
+static enum parse parse_budget(struct line *line, struct span key, struct span value,
+			       struct rule_budget *b)
 {
 	static const uint64_t sizes[] = {1ull << 10, 1ull << 20, 1ull << 30, 1ull << 40};
 	static const uint64_t times[] = {1, 60, 3600, 86400};
-	struct rule_budget *b = &rule->budget;
 	uint64_t n = 0;
 	bool is_ok;
 
@@ -302,6 +349,11 @@ static enum parse parse_budget(struct line *line, struct span key, struct span v
 		is_ok = has_unit &&
 			take_scaled(span_make(value.p, value.n - 2), "", NULL, UINT32_MAX, &n);
 		b->rate_per_s = (uint32_t)n;
+	} else if (span_is(key, "until")) {
+		if (!take_time(value, &b->until_s))
+			return bad(line, value.p, "'until=%s' is no time: write it in UTC, until=2026-11-24T01:00:00Z",
+				   show(value).text);
+		is_ok = true;
 	} else { /* for */
 		is_ok = take_scaled(value, "smhd", times, UINT32_MAX, &n);
 		b->for_s = (uint32_t)n;
@@ -322,8 +374,9 @@ static const struct {
 };
 enum { N_OPTIONS = sizeof(options) / sizeof(options[0]) };
 
-static const char *const keys[] = {"up", "down", "conns", "rate", "for", "class", "risk", "why"};
-enum { N_KEYS = sizeof(keys) / sizeof(keys[0]), FIRST_DATA_KEY = 5 };
+static const char *const keys[] = {"up",    "down",  "conns", "rate", "for",
+				   "until", "class", "risk",  "why"};
+enum { N_KEYS = sizeof(keys) / sizeof(keys[0]), FIRST_DATA_KEY = 6 };
 
 static enum parse parse_key(struct line *line, struct span key, struct span value, struct rule *rule)
 {
@@ -336,7 +389,7 @@ static enum parse parse_key(struct line *line, struct span key, struct span valu
 			return PARSE_DONE; /* for people */
 		if (rule->action != RULE_ALLOW)
 			return bad(line, key.p, "'%s=' belongs to allow rules", keys[i]);
-		return parse_budget(line, key, value, rule);
+		return parse_budget(line, key, value, &rule->budget);
 	}
 	const char *meant = words_closest(key, keys, N_KEYS);
 	return bad(line, key.p, "unknown option '%s='%s%s%s", show(key).text,
@@ -392,7 +445,8 @@ static bool is_option_next(struct line line)
 static enum parse check_bare(struct line *line, struct span word)
 {
 	static const char *const settings[] = {"preset", "env",	    "keep",  "arg",	"mount",
-					       "limit",	 "lock",    "title", "command", "source"};
+					       "limit",	 "lock",    "title", "command", "source",
+					       "budget"};
 	for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++)
 		if (span_is(word, settings[i]))
 			return bad(line, word.p,
@@ -474,6 +528,21 @@ static void print_subject(const struct rule *rule, char *out, size_t *used)
 		put(out, used, "/%u", rule->prefix_bits);
 }
 
+static void put_time(char *out, size_t *used, uint64_t unix_s)
+{
+	uint64_t days = unix_s / 86400 + 719468; /* since 0000-03-01 */
+	uint64_t era = days / 146097;
+	uint64_t doe = days % 146097;
+	uint64_t yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
+	uint64_t doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
+	uint64_t mp = (5 * doy + 2) / 153;
+	unsigned day = (unsigned)(doy - (153 * mp + 2) / 5 + 1);
+	unsigned month = (unsigned)(mp < 10 ? mp + 3 : mp - 9);
+	unsigned s = (unsigned)(unix_s % 86400);
+	put(out, used, " until=%04" PRIu64 "-%02u-%02uT%02u:%02u:%02uZ", yoe + era * 400 + (month <= 2), month, day,
+	    s / 3600, s / 60 % 60, s % 60);
+}
+
 void rule_print(const struct rule *rule, char out[RULE_TEXT_BYTES])
 {
 	size_t used = 0;
@@ -504,4 +573,34 @@ void rule_print(const struct rule *rule, char out[RULE_TEXT_BYTES])
 		put(out, &used, " rate=%" PRIu32 "/s", b->rate_per_s);
 	if (b->for_s)
 		put(out, &used, " for=%" PRIu32 "s", b->for_s);
+	if (b->until_s)
+		put_time(out, &used, b->until_s);
+}
+
+enum parse rule_parse_budget(struct span text, struct rule_budget *out, struct policy_error *err)
+{
+	struct rule_budget budget = {0};
+	struct line line = {.left = text, .start = text.p, .err = err};
+
+	if (text.n > RULE_LINE_MAX_BYTES)
+		return bad(&line, text.p, "longer than %d bytes", RULE_LINE_MAX_BYTES);
+	(void)next_word(&line); /* "budget" */
+	for (bool is_first = true;; is_first = false) {
+		struct span word = next_word(&line);
+		if (word.n == 0 && is_first)
+			return bad(&line, text.p, "'budget' limits nothing: budget up=1G conns=5000 rate=50/s");
+		if (word.n == 0)
+			break;
+		const uint8_t *equals = memchr(word.p, '=', word.n);
+		struct span key = {word.p, equals ? (size_t)(equals - word.p) : word.n};
+		size_t i = 0;
+		while (i < FIRST_DATA_KEY && !span_is(key, keys[i]))
+			i++;
+		if (!equals || i == FIRST_DATA_KEY)
+			return bad(&line, word.p, "'%s' is no limit: up= down= conns= rate= for= until=", show(word).text);
+		if (parse_budget(&line, key, span_make(equals + 1, word.n - key.n - 1), &budget) != PARSE_DONE)
+			return PARSE_BAD;
+	}
+	*out = budget;
+	return PARSE_DONE;
 }

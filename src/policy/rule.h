@@ -33,8 +33,15 @@ struct rule_budget {
 	uint64_t up_bytes, down_bytes;
 	uint32_t conns;
 	uint32_t rate_per_s;
-	uint32_t for_s; /* lifetime from loading */
+	uint32_t for_s;	  /* lifetime from the first loading */
+	uint64_t until_s; /* seconds since 1970-01-01 UTC at which it ends */
 };
+
+/** rule_budget_is_set() - does it limit anything? */
+static inline bool rule_budget_is_set(const struct rule_budget *b)
+{
+	return b->up_bytes || b->down_bytes || b->conns || b->rate_per_s || b->for_s || b->until_s;
+}
 
 struct rule {
 	enum rule_action action;
@@ -64,12 +71,20 @@ struct policy_error {
  *		Without an action word it is allow
  *
  * SUBJECT is NAME, *.NAME, ADDRESS, PREFIX/BITS or [IPv6] / [IPv6]/BITS; PORTS is `443,8443,9000-9100` or `*`.
- * Options: private loopback raw tls http ech no-sni up= down= conns= rate= for=, and, as data without
- * effect, class= risk= why=. An allow rule may not have port `*`.
+ * Options: private loopback raw tls http ech no-sni up= down= conns= rate= for= until=, and, as data without
+ * effect, class= risk= why=. An allow rule may not have port `*`. until= is a time in UTC as in RFC 3339, to the
+ * second: until=2026-11-24T01:00:00Z.
  *
  * Return: PARSE_DONE or PARSE_BAD (never MORE); @out is written on DONE only.
  */
 enum parse rule_parse(struct span line, struct rule *out, struct policy_error *err);
+
+/**
+ * rule_parse_budget() - read a line `budget up= down= conns= rate= for= until=`: a limit for the whole session
+ *
+ * Return: PARSE_DONE or PARSE_BAD; at least one limit is set on DONE.
+ */
+enum parse rule_parse_budget(struct span line, struct rule_budget *out, struct policy_error *err);
 
 enum { RULE_TEXT_BYTES = 640 };
 /** rule_print() - canonical text; rule_parse() gives the same rule back */

@@ -35,6 +35,7 @@ struct terms {
 	struct rule_budget budget;
 	struct port_range ports[RULE_MAX_PORTS];
 	uint8_t n_ports;
+	bool is_limited; /* has a budget */
 };
 
 struct ruleset {
@@ -48,6 +49,7 @@ struct ruleset {
 	char **files;
 	uint32_t n_files;
 	uint64_t seed;
+	struct rule_budget budget; /* of the session */
 	uint64_t v4_bits, v6_bits[3]; /* which prefix lengths some rule has */
 	size_t counts[RULE_TELEMETRY + 1];
 };
@@ -169,7 +171,7 @@ static bool terms_equal(const struct terms *a, const struct rule *b)
 	       memcmp(a->ports, b->ports, sizeof(a->ports[0]) * a->n_ports) == 0 &&
 	       a->budget.up_bytes == b->budget.up_bytes && a->budget.down_bytes == b->budget.down_bytes &&
 	       a->budget.conns == b->budget.conns && a->budget.rate_per_s == b->budget.rate_per_s &&
-	       a->budget.for_s == b->budget.for_s;
+	       a->budget.for_s == b->budget.for_s && a->budget.until_s == b->budget.until_s;
 }
 
 static uint64_t terms_hash(const struct rule *rule)
@@ -177,7 +179,8 @@ static uint64_t terms_hash(const struct rule *rule)
 	uint64_t hash = rule->options;
 	for (size_t i = 0; i < rule->n_ports; i++)
 		hash = hash_byte(hash, 0) ^ ((uint64_t)rule->ports[i].first << 16 | rule->ports[i].last);
-	hash ^= rule->budget.up_bytes ^ rule->budget.down_bytes << 16 ^ (uint64_t)rule->budget.for_s << 32;
+	hash ^= rule->budget.up_bytes ^ rule->budget.down_bytes << 16 ^ (uint64_t)rule->budget.for_s << 32 ^
+		rule->budget.until_s << 8;
 	return hash_end(hash, (uint8_t)rule->action);
 }
 
@@ -226,7 +229,8 @@ static int64_t terms_intern(struct loader *l, const struct rule *rule)
 	*t = (struct terms){.action = rule->action,
 			    .options = rule->options,
 			    .budget = rule->budget,
-			    .n_ports = rule->n_ports};
+			    .n_ports = rule->n_ports,
+			    .is_limited = rule_budget_is_set(&rule->budget)};
 	memcpy(t->ports, rule->ports, sizeof(t->ports));
 	*recent = ++set->n_terms;
 	return *recent - 1;
@@ -381,6 +385,34 @@ static int take_mark(struct loader *l, struct span line, struct err *err)
 	return rc;
 }
 
+/* The smaller of two limits, where 0 is none. */
+static uint64_t tighter(uint64_t a, uint64_t b)
+{
+	return !a ? b : !b ? a : a < b ? a : b;
+}
+
+static int take_budget(struct loader *l, struct span line, struct err *err)
+{
+	struct rule_budget *to = &l->set->budget;
+	struct rule_budget b;
+
+	if (rule_parse_budget(line, &b, &l->wrong) != PARSE_DONE)
+		return bad_line(l, l->file, l->line, l->wrong.column, l->wrong.text, err);
+	to->up_bytes = tighter(to->up_bytes, b.up_bytes);
+	to->down_bytes = tighter(to->down_bytes, b.down_bytes);
+	to->conns = (uint32_t)tighter(to->conns, b.conns);
+	to->rate_per_s = (uint32_t)tighter(to->rate_per_s, b.rate_per_s);
+	to->for_s = (uint32_t)tighter(to->for_s, b.for_s);
+	to->until_s = tighter(to->until_s, b.until_s);
+	return 0;
+}
+
+static bool starts_with_word(struct span words, const char *word)
+{
+	size_t n = strlen(word);
+	return words.n > n && memcmp(words.p, word, n) == 0 && (words.p[n] == ' ' || words.p[n] == '\t');
+}
+
 static int load_line(struct loader *l, struct span line, struct err *err)
 {
 	struct span words = span_trim(line);
@@ -390,6 +422,8 @@ static int load_line(struct loader *l, struct span line, struct err *err)
 		return take_mark(l, line, err);
 	if (words.n == 0 || words.p[0] == '#' || span_is(words, "\r"))
 		return 0;
+	if (starts_with_word(words, "budget"))
+		return take_budget(l, line, err);
 	struct pending *p = &l->pending[l->turn];
 	if (rule_parse(line, &p->rule, &l->wrong) != PARSE_DONE)
 		return bad_line(l, l->file, l->line, l->wrong.column, l->wrong.text, err);
@@ -495,12 +529,29 @@ void ruleset_free(struct ruleset *set)
 	free(set);
 }
 
+const struct rule_budget *ruleset_budget(const struct ruleset *set)
+{
+	return &set->budget;
+}
+
 size_t ruleset_count(const struct ruleset *set, enum rule_action action)
 {
 	return set->counts[action];
 }
 
 /* --- look-up --------------------------------------------------------------------------------- */
+
+/* The same in every set that holds the rule; the high bit keeps it apart from places in the table. */
+static uint64_t lasting_id(const struct key *key, const struct terms *t)
+{
+	uint64_t hash = hash_bytes(0xcbf29ce484222325U, key->p, key->n);
+	struct rule rule = {
+		.action = t->action, .options = t->options, .budget = t->budget, .n_ports = t->n_ports};
+	memcpy(rule.ports, t->ports, sizeof(rule.ports));
+	hash = (hash ^ terms_hash(&rule)) * 0x9e3779b97f4a7c15U;
+	hash ^= ((uint64_t)t->budget.conns << 32 | t->budget.rate_per_s) * 0xff51afd7ed558ccdU;
+	return hash_end(hash, key->kind) | (uint64_t)1 << 63;
+}
 
 /* Calls @seen for each rule of @key, in the order in which they were written. */
 static void each_of_key(const struct ruleset *set, const struct key *key, unsigned distance, rule_seen *seen,
@@ -519,7 +570,7 @@ static void each_of_key(const struct ruleset *set, const struct key *key, unsign
 			.budget = &t->budget,
 			.origin = {.file = set->files[r.file], .line = r.line},
 			.distance = distance,
-			.id = slot + 1,
+			.id = t->is_limited ? lasting_id(key, t) : slot + 1,
 		};
 		seen(&match, arg);
 	}

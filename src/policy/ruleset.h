@@ -14,7 +14,7 @@ struct rule_origin {
 
 /**
  * ruleset_load() - read a whole policy text
- * @text:	lines of `allow|deny|telemetry ...` or bare rules, blank lines, comments. Other words
+ * @text:	lines of `allow|deny|telemetry ...` or bare rules, `budget ...`, blank lines, comments. Other words
  *		(preset, env, mount ...) are errors here: config/ has taken them out before
  * @file:	name for origins and messages. A comment line of the exact form
  *		`#line N "FILE"` says that the next line is line N of FILE (as in C)
@@ -27,13 +27,20 @@ struct rule_origin {
 int ruleset_load(struct span text, const char *file, struct ruleset **out, struct err *err);
 void ruleset_free(struct ruleset *set);
 
+/**
+ * ruleset_budget() - what `budget` lines allow the whole session: of each limit the smallest that was written, since
+ * whoever adds a line may only tighten. All 0 without such a line
+ */
+const struct rule_budget *ruleset_budget(const struct ruleset *set);
+
 /** ruleset_count() - how many rules of @action */
 size_t ruleset_count(const struct ruleset *set, enum rule_action action);
 
 /**
  * struct rule_match - one rule that names what was asked for
  * @distance:	0 for an exact name or an address prefix, else how many labels the wildcard spans
- * @id:		stable number of the rule within the set, from 1
+ * @id:		a number of the rule, from 1. A rule with a budget has the same one in every set that holds it, so
+ *		that what was spent stays spent when rules are loaded anew
  */
 struct rule_match {
 	enum rule_action action;
@@ -43,7 +50,7 @@ struct rule_match {
 	const struct rule_budget *budget;
 	struct rule_origin origin;
 	unsigned distance;
-	uint32_t id;
+	uint64_t id;
 };
 
 typedef void rule_seen(const struct rule_match *match, void *arg);

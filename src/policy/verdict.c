@@ -41,8 +41,11 @@ static void tally_seen(const struct rule_match *m, void *arg)
 		t->allow = *m;
 		t->allow_distance = m->distance;
 	}
-	if (m->distance == t->allow_distance)
-		t->options |= m->options;
+	if (m->distance != t->allow_distance)
+		return;
+	t->options |= m->options;
+	if (rule_budget_is_set(t->allow.budget) && !rule_budget_is_set(m->budget))
+		t->allow = *m;
 }
 
 static struct verdict tally_verdict(const struct tally *t, enum verdict_kind none)

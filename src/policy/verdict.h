@@ -17,8 +17,8 @@ enum verdict_kind {
  * @origin:	the rule that decided; file NULL when none did
  * @options:	union of enum rule_option over the allow rules that match (exact before wildcard: only
  *		the most specific matching rules count)
- * @budget:	of the deciding rule
- * @rule_id:	stable number of the deciding rule within the set, for budgets; 0 when none
+ * @budget:	of the deciding rule. Allows add up: where one of the most specific rules has no budget, that one decides
+ * @rule_id:	number of the deciding rule, for budgets (struct rule_match); 0 when none
  * @is_exact:	the deciding rule names exactly this host (RULE_HOST), not a wildcard above it. Some names
  *		(host.drydock.internal) open something of the user's own and so must be written out
  */
@@ -27,7 +27,7 @@ struct verdict {
 	struct rule_origin origin;
 	uint32_t options;
 	struct rule_budget budget;
-	uint32_t rule_id;
+	uint64_t rule_id;
 	bool is_exact;
 };
 

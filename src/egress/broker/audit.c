@@ -159,6 +159,7 @@ static bool append(struct audit *a, struct json *j)
 		return false;
 	}
 	sha256_hex(span_make(line->p, n), a->prev);
+	line->n = n;
 	return true;
 }
 
@@ -181,7 +182,7 @@ uint64_t audit_write(struct audit *a, const struct audit_record *r)
 	AUTO(buf) struct buf line = {.max = AUDIT_LINE_MAX_BYTES};
 	struct json j = {.out = &line};
 
-	if (a->fd < 0)
+	if (a->fd < 0 && !a->tee)
 		return ++a->seq;
 	if (a->lost && !append_gap(a)) {
 		a->lost++;
@@ -191,7 +192,10 @@ uint64_t audit_write(struct audit *a, const struct audit_record *r)
 	put_head(a, &j, a->seq, r->event);
 	put_record(&j, r);
 	errno = 0;
-	if (append(a, &j))
+	bool is_put = a->fd < 0 || append(a, &j);
+	if (a->tee)
+		a->tee(a->tee_arg, buf_span(&line));
+	if (is_put)
 		return a->seq;
 	if (a->lost++ == 0)
 		log_line(

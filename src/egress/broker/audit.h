@@ -9,6 +9,7 @@
 #pragma once
 #include "base/err.h"
 #include "base/sha256.h"
+#include "base/span.h"
 #include "net/addr.h"
 
 enum { AUDIT_VERSION = 1, AUDIT_LINE_MAX_BYTES = 8192, AUDIT_SESSION_MAX_BYTES = 64 };
@@ -18,6 +19,7 @@ enum { AUDIT_VERSION = 1, AUDIT_LINE_MAX_BYTES = 8192, AUDIT_SESSION_MAX_BYTES =
  * @fd:		borrowed; -1 writes nothing (decisions are still numbered)
  * @seq:	number of the last record, from 1 on
  * @lost:	records that could not be written since the last good write
+ * @tee:	NULL, or gets each line as well, without its newline, also while the log cannot be written
  * @needs_newline: the last bytes of the log are a line cut short, which the next record must not join
  */
 struct audit {
@@ -27,6 +29,8 @@ struct audit {
 	uint64_t seq;
 	uint64_t lost;
 	bool needs_newline;
+	void (*tee)(void *arg, struct span line);
+	void *tee_arg;
 };
 
 /**

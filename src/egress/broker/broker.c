@@ -1,14 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "egress/broker/broker.h"
-#include "egress/broker/cache.h"
 #include "base/own.h"
-#include "egress/broker/budget.h"
 #include "egress/broker/counts.h"
-#include "egress/broker/dial.h"
-#include "egress/broker/flows.h"
-#include "egress/broker/outbox.h"
-#include "egress/broker/question.h"
-#include "egress/wire/chan.h"
+#include "egress/broker/inside.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -17,22 +10,7 @@
 
 enum { MESSAGES_A_TURN = 64 }; /* of one channel, before others get a turn */
 
-struct broker {
-	struct broker_settings set;
-	struct chan worker, names, sockets;
-	struct loop_source worker_source, names_source, sockets_source;
-	struct outbox to_worker, to_names;
-	uint32_t worker_events, names_events;
-	struct loop_timer poll_timer, resolve_timer;
-	struct budget budget;
-	struct cache cache;
-	uint64_t last_ask;
-	bool is_starting; /* start_waiting() runs: what it refuses must not start it again */
-	char why_over[200];
-	struct flows flows;
-};
-
-static void end(struct broker *b, const char *who, const char *what)
+void broker_end(struct broker *b, const char *who, const char *what)
 {
 	if (!b->why_over[0])
 		(void)snprintf(b->why_over, sizeof(b->why_over), "the %s %s", who, what); /* fits */
@@ -43,7 +21,7 @@ static void breach(struct broker *b, const char *who, const char *what)
 	char text[160];
 
 	(void)snprintf(text, sizeof(text), "broke the protocol (%s)", what); /* a cut is fine */
-	end(b, who, text);
+	broker_end(b, who, text);
 }
 
 /* Watches a channel for reading while it may be read, for writing while something waits to be sent. */
@@ -53,19 +31,19 @@ static void watch(struct broker *b, struct loop_source *source, uint32_t *was, u
 		return;
 	*was = events;
 	if (loop_change(b->set.loop, source, events) < 0)
-		end(b, "broker", "cannot watch its channels");
+		broker_end(b, "broker", "cannot watch its channels");
 }
 
 static void send_worker(struct broker *b, enum wire_number number, const void *payload)
 {
 	if (outbox_send(&b->to_worker, number, payload, -1) < 0)
-		end(b, "worker", "cannot be answered");
+		broker_end(b, "worker", "cannot be answered");
 	/* while answers wait, no further question is read: the queue cannot outgrow the flows */
 	watch(b, &b->worker_source, &b->worker_events,
 	      outbox_is_waiting(&b->to_worker) ? EPOLLOUT : EPOLLIN);
 }
 
-static const char *protocol_word(uint8_t seen_in)
+const char *broker_protocol_word(uint8_t seen_in)
 {
 	static const char *const words[SEEN_SOURCES] = {
 		[SEEN_IN_CONNECT] = "connect",	   [SEEN_IN_HTTP] = "http",
@@ -75,13 +53,13 @@ static const char *protocol_word(uint8_t seen_in)
 	return seen_in < SEEN_SOURCES ? words[seen_in] : NULL;
 }
 
-static struct audit_record record_of(const struct upstream *u, const char *event)
+struct audit_record broker_record_of(const struct upstream *u, const char *event)
 {
 	return (struct audit_record){
 		.event = event,
 		.flow = u->flow,
 		.has_flow = true,
-		.protocol = protocol_word(u->seen_in),
+		.protocol = broker_protocol_word(u->seen_in),
 		.name = span_make(u->name.text, u->name.n),
 		.port = u->port,
 		.has_verdict = true,
@@ -107,20 +85,23 @@ static void send_refused(struct broker *b, uint64_t flow, enum reason reason,
 	send_worker(b, WIRE_REFUSED, &r);
 }
 
-static void start_waiting(struct broker *b);
-
 /* The end of an upstream that never opened. */
-static void refuse(struct broker *b, struct upstream *u, enum reason reason,
+void broker_refuse(struct broker *b, struct upstream *u, enum reason reason,
 		   const struct addr *address, const char *error)
 {
-	struct audit_record r = record_of(u, "refuse");
+	struct audit_record r = broker_record_of(u, "refuse");
 
 	r.reason = reason_word(reason);
 	r.address = address;
 	r.error = error;
 	send_refused(b, u->flow, reason, &u->verdict, audit_write(b->set.audit, &r));
 	flows_remove(u);
-	start_waiting(b);
+	broker_start_waiting(b);
+}
+
+static bool is_limited(const struct broker *b, const struct upstream *u)
+{
+	return rule_budget_is_set(&u->verdict.budget) || rule_budget_is_set(ruleset_budget(b->set.rules));
 }
 
 static void opened(struct broker *b, struct upstream *u, int fd, const struct addr *at)
@@ -129,18 +110,20 @@ static void opened(struct broker *b, struct upstream *u, int fd, const struct ad
 				.judge = (uint8_t)question_judge(u->verdict.options, u->port),
 				.bears = question_bears(u->verdict.options),
 				.name_n = u->name.n};
-	struct audit_record r = record_of(u, "open");
+	struct audit_record r = broker_record_of(u, "open");
 
+	u->judge = o.judge;
+	u->bears = o.bears;
 	memcpy(o.name, u->name.text, u->name.n);
 	u->fd = fd;
 	u->address = *at;
 	int rc = outbox_send(&b->to_worker, WIRE_OPENED, &o, fd);
 	if (rc == -ETOOMANYREFS || rc == -EMFILE || rc == -ENOMEM) {
-		refuse(b, u, REASON_UNREACHABLE, at, "this machine has no descriptors left");
+		broker_refuse(b, u, REASON_UNREACHABLE, at, "this machine has no descriptors left");
 		return;
 	}
 	if (rc < 0) {
-		end(b, "worker", "cannot be answered");
+		broker_end(b, "worker", "cannot be answered");
 		return;
 	}
 	watch(b, &b->worker_source, &b->worker_events,
@@ -150,12 +133,12 @@ static void opened(struct broker *b, struct upstream *u, int fd, const struct ad
 	r.reason = reason_word(REASON_NONE);
 	r.address = at;
 	(void)audit_write(b->set.audit, &r);
-	if (budget_is_set(&u->verdict.budget) && !b->poll_timer.slot)
+	if (is_limited(b, u) && !b->poll_timer.slot)
 		(void)loop_timer_set(
 			b->set.loop, &b->poll_timer,
 			loop_now_ms(b->set.loop) +
 				BROKER_POLL_MS); /* else tried again at the next open */
-	start_waiting(b);
+	broker_start_waiting(b);
 }
 
 static void dialled(void *owner, int fd, const struct addr *at, int error)
@@ -164,10 +147,14 @@ static void dialled(void *owner, int fd, const struct addr *at, int error)
 	struct broker *b = u->owner;
 
 	u->dial = NULL;
-	if (fd >= 0)
+	/* rules may have changed since the addresses were judged */
+	if (fd >= 0 && !u->is_literal && !verdict_resolved(b->set.rules, u->verdict.options, at, u->port)) {
+		(void)close(fd);
+		broker_refuse(b, u, REASON_PRIVATE_ADDRESS, at, addr_class_word(addr_classify(at)));
+	} else if (fd >= 0)
 		opened(b, u, fd, at);
 	else
-		refuse(b, u, REASON_UNREACHABLE, at, strerror(-error));
+		broker_refuse(b, u, REASON_UNREACHABLE, at, strerror(-error));
 }
 
 /* Step 5b and 6: every address must be of a class that the rule opens, and then one of them is dialled. */
@@ -178,7 +165,7 @@ static void check_and_dial(struct broker *b, struct upstream *u, const struct ad
 		/* an address that was asked for has passed the address rules already */
 		if (!u->is_literal &&
 		    !verdict_resolved(b->set.rules, u->verdict.options, &addresses[i], u->port)) {
-			refuse(b, u, REASON_PRIVATE_ADDRESS, &addresses[i],
+			broker_refuse(b, u, REASON_PRIVATE_ADDRESS, &addresses[i],
 			       addr_class_word(addr_classify(&addresses[i])));
 			return;
 		}
@@ -186,7 +173,7 @@ static void check_and_dial(struct broker *b, struct upstream *u, const struct ad
 	upstream_enter(u, UPSTREAM_DIALLING);
 	u->dial = dial_start(b->set.loop, addresses, n, u->port, dialled, u);
 	if (!u->dial)
-		refuse(b, u, REASON_UNREACHABLE, NULL, "out of memory");
+		broker_refuse(b, u, REASON_UNREACHABLE, NULL, "out of memory");
 }
 
 static void watch_names(struct broker *b)
@@ -204,16 +191,16 @@ static void start_resolving(struct broker *b, struct upstream *u)
 	u->asked_ms = loop_now_ms(b->set.loop);
 	upstream_enter(u, UPSTREAM_RESOLVING);
 	if (outbox_send(&b->to_names, WIRE_RESOLVE, &q, -1) < 0)
-		end(b, "resolver", "cannot be asked");
+		broker_end(b, "resolver", "cannot be asked");
 	watch_names(b);
 	if (!b->resolve_timer.slot &&
 	    loop_timer_set(b->set.loop, &b->resolve_timer,
 			   loop_now_ms(b->set.loop) + BROKER_RESOLVE_MS) < 0)
-		refuse(b, u, REASON_UNREACHABLE, NULL, "out of memory");
+		broker_refuse(b, u, REASON_UNREACHABLE, NULL, "out of memory");
 }
 
 /* Takes the next ones in turn as long as not too many are half open. */
-static void start_waiting(struct broker *b)
+void broker_start_waiting(struct broker *b)
 {
 	struct upstream *u;
 
@@ -270,7 +257,7 @@ static void refuse_at_once(struct broker *b, const struct wire_open *q,
 		.event = "refuse",
 		.flow = q->flow,
 		.has_flow = true,
-		.protocol = protocol_word(q->seen_in),
+		.protocol = broker_protocol_word(q->seen_in),
 		.name = asked->name.n ? span_make(asked->name.text, asked->name.n)
 				      : span_make(q->name, q->name_n),
 		.port = q->port,
@@ -295,7 +282,8 @@ static void take_open(struct broker *b, const struct wire_open *q)
 	struct question asked;
 	uint64_t now_ms = loop_now_ms(b->set.loop);
 	question_decide(b->set.rules, span_make(q->name, q->name_n), q->port, &asked);
-	if (asked.reason != REASON_NONE) {
+	bool may_ask = broker_may_ask(b, asked.reason);
+	if (asked.reason != REASON_NONE && !may_ask) {
 		refuse_at_once(b, q, &asked, asked.reason, NULL);
 		return;
 	}
@@ -303,7 +291,7 @@ static void take_open(struct broker *b, const struct wire_open *q)
 		refuse_at_once(b, q, &asked, REASON_BUDGET, "too many flows at once");
 		return;
 	}
-	if (!budget_take(&b->budget, &asked.verdict, now_ms)) {
+	if (!may_ask && !broker_take_budgets(b, &asked.verdict)) {
 		refuse_at_once(b, q, &asked, REASON_BUDGET, NULL);
 		return;
 	}
@@ -323,32 +311,40 @@ static void take_open(struct broker *b, const struct wire_open *q)
 	u->port = q->port;
 	u->client = address_of(q->client_v6, q->client);
 	u->client_port = q->client_port;
-	start_waiting(b);
+	if (may_ask)
+		broker_hold(b, u);
+	else
+		broker_start_waiting(b);
 }
 
-/* Tells the rule's budget what passed since the last time. */
-static void count(struct broker *b, struct upstream *u)
+void broker_count(struct broker *b, struct upstream *u)
 {
 	uint64_t up, down;
 
 	counts_read(u->fd, &up, &down);
-	if (up > u->up_bytes) {
-		budget_add(&b->budget, u->verdict.rule_id, up - u->up_bytes, 0);
-		u->up_bytes = up;
-	}
-	if (down > u->down_bytes) {
-		budget_add(&b->budget, u->verdict.rule_id, 0, down - u->down_bytes);
-		u->down_bytes = down;
-	}
+	up = up > u->up_bytes ? up : u->up_bytes;
+	down = down > u->down_bytes ? down : u->down_bytes;
+	budget_add(&b->budget, u->verdict.rule_id, up - u->up_bytes, down - u->down_bytes);
+	budget_add(&b->budget, BUDGET_SESSION_ID, up - u->up_bytes, down - u->down_bytes);
+	u->up_bytes = up;
+	u->down_bytes = down;
+}
+
+bool broker_take_budgets(struct broker *b, const struct verdict *v)
+{
+	uint64_t now_ms = loop_now_ms(b->set.loop);
+	const struct verdict session = {.budget = *ruleset_budget(b->set.rules), .rule_id = BUDGET_SESSION_ID};
+
+	return budget_take(&b->budget, v, now_ms) && budget_take(&b->budget, &session, now_ms);
 }
 
 /* The one record at the end of a flow. @reason: what the worker's step 7 refused, or REASON_NONE */
 static void finish(struct broker *b, struct upstream *u, enum reason reason, struct span seen)
 {
-	struct audit_record r = record_of(u, reason == REASON_NONE ? "close" : "refuse");
+	struct audit_record r = broker_record_of(u, reason == REASON_NONE ? "close" : "refuse");
 
 	if (u->fd >= 0) {
-		count(b, u);
+		broker_count(b, u);
 		(void)shutdown(u->fd, SHUT_RDWR); /* it may have ended by itself */
 		r.address = &u->address;
 	}
@@ -372,8 +368,9 @@ static void take_close(struct broker *b, const struct wire_close *q)
 	struct upstream *u = flows_find(&b->flows, q->flow);
 	if (!u)
 		return; /* it crossed our REFUSED */
-	finish(b, u, (enum reason)q->reason, span_make(q->detail, q->detail_n));
-	start_waiting(b);
+	bool gave_up = u->state == UPSTREAM_ASKING && q->reason == REASON_NONE;
+	finish(b, u, gave_up ? REASON_NOT_ALLOWLISTED : (enum reason)q->reason, span_make(q->detail, q->detail_n));
+	broker_start_waiting(b);
 }
 
 static void take_note(struct broker *b, const struct wire_note *q)
@@ -384,7 +381,7 @@ static void take_note(struct broker *b, const struct wire_note *q)
 	}
 	struct audit_record r = {
 		.event = "note",
-		.protocol = protocol_word(q->seen_in),
+		.protocol = broker_protocol_word(q->seen_in),
 		.name = span_make(q->name, q->name_n),
 		.port = q->port,
 		.has_verdict = true,
@@ -396,25 +393,31 @@ static void take_note(struct broker *b, const struct wire_note *q)
 static void take_ask_dns(struct broker *b, const struct wire_ask_dns *q)
 {
 	struct question asked;
-	struct wire_dns_verdict v = {.ask = q->ask};
 
 	question_decide_dns(b->set.rules, span_make(q->name, q->name_n), &asked);
-	v.reason = asked.reason;
-	if (asked.reason == REASON_NONE) {
-		v.name_n = asked.name.n;
-		memcpy(v.name, asked.name.text, asked.name.n);
-		v.is_wild = !asked.verdict.is_exact;
+	if (!broker_may_ask(b, asked.reason) || !broker_hold_dns(b, q))
+		broker_dns_answer(b, q, &asked);
+}
+
+void broker_dns_answer(struct broker *b, const struct wire_ask_dns *q, const struct question *asked)
+{
+	struct wire_dns_verdict v = {.ask = q->ask, .reason = asked->reason};
+
+	if (asked->reason == REASON_NONE) {
+		v.name_n = asked->name.n;
+		memcpy(v.name, asked->name.text, asked->name.n);
+		v.is_wild = !asked->verdict.is_exact;
 	}
 	struct audit_record r = {
 		.event = "dns",
 		.protocol = "dns",
-		.name = asked.name.n ? span_make(asked.name.text, asked.name.n)
+		.name = asked->name.n ? span_make(asked->name.text, asked->name.n)
 				     : span_make(q->name, q->name_n),
 		.has_verdict = true,
-		.is_allowed = asked.reason == REASON_NONE,
-		.reason = reason_word(asked.reason),
-		.rule_file = asked.verdict.origin.file,
-		.rule_line = asked.verdict.origin.line,
+		.is_allowed = asked->reason == REASON_NONE,
+		.reason = reason_word(asked->reason),
+		.rule_file = asked->verdict.origin.file,
+		.rule_line = asked->verdict.origin.line,
 	};
 	(void)audit_write(b->set.audit, &r);
 	send_worker(b, WIRE_DNS_VERDICT, &v);
@@ -484,10 +487,10 @@ static void take_resolved(struct broker *b, const struct wire_resolved *a)
 	if (!u)
 		return; /* the worker gave up meanwhile */
 	if (a->status == RESOLVED_FAILED)
-		refuse(b, u, REASON_UNREACHABLE, NULL,
+		broker_refuse(b, u, REASON_UNREACHABLE, NULL,
 		       "the resolver got no answer from any DNS server");
 	else if (a->status == RESOLVED_NO_SUCH_NAME || a->n_addresses == 0)
-		refuse(b, u, REASON_NO_SUCH_NAME, NULL, NULL);
+		broker_refuse(b, u, REASON_NO_SUCH_NAME, NULL, NULL);
 	else {
 		cache_put(&b->cache, &u->name, addresses, a->n_addresses, ttl_s, loop_now_ms(b->set.loop));
 		check_and_dial(b, u, addresses, a->n_addresses);
@@ -505,7 +508,7 @@ static void take_want_socket(struct broker *b, const struct wire_want_socket *q)
 	struct wire_socket s = {.server = q->server, .status = fd < 0 ? fd : 0};
 	/* the resolver waits for each one, so there is room for the answer */
 	if (chan_send(&b->sockets, WIRE_SOCKET, &s, &fd, fd < 0 ? 0 : 1, MSG_DONTWAIT) < 0)
-		end(b, "resolver", "cannot be answered");
+		broker_end(b, "resolver", "cannot be answered");
 	if (fd < 0)
 		fd = -1; /* a negative errno value is no descriptor to close */
 }
@@ -537,7 +540,7 @@ static void read_channel(struct broker *b, const struct chan *ch, const char *wh
 		case CHAN_EMPTY:
 			return;
 		case CHAN_ENDED:
-			end(b, who, "ended");
+			broker_end(b, who, "ended");
 			return;
 		case CHAN_BREACH:
 			breach(b, who, why);
@@ -552,7 +555,7 @@ static void worker_ready(struct loop_source *source, uint32_t events)
 
 	if (events & EPOLLOUT) {
 		if (outbox_flush(&b->to_worker) < 0)
-			end(b, "worker", "cannot be answered");
+			broker_end(b, "worker", "cannot be answered");
 		watch(b, source, &b->worker_events,
 		      outbox_is_waiting(&b->to_worker) ? EPOLLOUT : EPOLLIN);
 	}
@@ -566,7 +569,7 @@ static void names_ready(struct loop_source *source, uint32_t events)
 
 	if (events & EPOLLOUT) {
 		if (outbox_flush(&b->to_names) < 0)
-			end(b, "resolver", "cannot be asked");
+			broker_end(b, "resolver", "cannot be asked");
 		watch_names(b);
 	}
 	if (events & (EPOLLIN | EPOLLHUP | EPOLLERR))
@@ -581,7 +584,7 @@ static void sockets_ready(struct loop_source *source, uint32_t events)
 	read_channel(b, &b->sockets, "resolver", take_from_resolver);
 }
 
-/* Once a second while flows of rules with a budget are open. */
+/* Regularly while flows of rules with a budget are open. */
 static void poll_budgets(struct loop_timer *timer)
 {
 	struct broker *b = container_of(timer, struct broker, poll_timer);
@@ -591,22 +594,25 @@ static void poll_budgets(struct loop_timer *timer)
 
 	TAILQ_FOREACH(u, &b->flows.by_state[UPSTREAM_OPEN], in_state)
 	{
-		if (u->cut != REASON_NONE || !budget_is_set(&u->verdict.budget))
+		if (u->cut != REASON_NONE || !is_limited(b, u))
 			continue;
-		count(b, u);
+		broker_count(b, u);
 		is_needed = true;
 	}
+	bool is_session_spent =
+		budget_is_spent(&b->budget, BUDGET_SESSION_ID, ruleset_budget(b->set.rules), now_ms);
 	/* a second pass: what one flow spent ends its sisters too */
 	TAILQ_FOREACH(u, &b->flows.by_state[UPSTREAM_OPEN], in_state)
 	{
 		if (u->cut == REASON_NONE &&
-		    budget_is_spent(&b->budget, u->verdict.rule_id, &u->verdict.budget, now_ms)) {
+		    (is_session_spent ||
+		     budget_is_spent(&b->budget, u->verdict.rule_id, &u->verdict.budget, now_ms))) {
 			u->cut = REASON_BUDGET;
 			(void)shutdown(u->fd, SHUT_RDWR); /* fails only when it is over already */
 		}
 	}
 	if (is_needed && loop_timer_set(b->set.loop, timer, now_ms + BROKER_POLL_MS) < 0)
-		end(b, "broker", "has no memory for its timers");
+		broker_end(b, "broker", "has no memory for its timers");
 }
 
 /* The resolver gives up by itself; this is for one that does not. */
@@ -618,9 +624,9 @@ static void end_stuck_questions(struct loop_timer *timer)
 
 	while ((u = TAILQ_FIRST(&b->flows.by_state[UPSTREAM_RESOLVING])) &&
 	       now_ms - u->asked_ms >= BROKER_RESOLVE_MS)
-		refuse(b, u, REASON_UNREACHABLE, NULL, "the resolver did not answer in time");
+		broker_refuse(b, u, REASON_UNREACHABLE, NULL, "the resolver did not answer in time");
 	if (u && loop_timer_set(b->set.loop, timer, u->asked_ms + BROKER_RESOLVE_MS) < 0)
-		end(b, "broker", "has no memory for its timers");
+		broker_end(b, "broker", "has no memory for its timers");
 }
 
 struct broker *broker_new(const struct broker_settings *settings, struct err *err)
@@ -633,7 +639,8 @@ struct broker *broker_new(const struct broker_settings *settings, struct err *er
 	b->set = *settings;
 	flows_init(&b->flows);
 	cache_init(&b->cache);
-	b->budget.loaded_ms = loop_now_ms(settings->loop);
+	TAILQ_INIT(&b->dns_asks);
+	b->budget.begun_ms = loop_now_ms(settings->loop);
 	b->worker = (struct chan){settings->worker_fd, FROM_WORKER, IN_START, WIRE_HELLO,
 				  WIRE_DNS_VERDICT};
 	b->names = (struct chan){settings->names_fd, FROM_RESOLVER, IN_START, WIRE_RESOLVER_READY,
@@ -647,6 +654,7 @@ struct broker *broker_new(const struct broker_settings *settings, struct err *er
 	b->sockets_source = (struct loop_source){settings->sockets_fd, sockets_ready};
 	b->worker_events = b->names_events = EPOLLIN;
 	b->poll_timer.fire = poll_budgets;
+	b->ask_timer.fire = broker_asks_over;
 	b->resolve_timer.fire = end_stuck_questions;
 	int rc = loop_add(settings->loop, &b->worker_source, EPOLLIN);
 	if (rc == 0)
@@ -674,6 +682,7 @@ void broker_free(struct broker *b)
 	loop_drop(b->set.loop, &b->sockets_source);
 	loop_timer_clear(b->set.loop, &b->poll_timer);
 	loop_timer_clear(b->set.loop, &b->resolve_timer);
+	broker_drop_asks(b);
 	outbox_drop(&b->to_worker);
 	outbox_drop(&b->to_names);
 	budget_drop(&b->budget);

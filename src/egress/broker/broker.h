@@ -11,6 +11,7 @@
  * ends a flow whose budget is spent, whatever the worker does.
  */
 #pragma once
+#include "base/buf.h"
 #include "base/loop.h"
 #include "egress/broker/audit.h"
 #include "net/endpoint.h"
@@ -21,7 +22,8 @@ enum {
 	BROKER_MAX_HALF_OPEN = 256, /* being resolved or dialled; more wait their turn */
 	BROKER_MAX_SERVERS = 8,
 	BROKER_RESOLVE_MS = 40000, /* longer than the resolver takes to give up by itself */
-	BROKER_POLL_MS = 1000,
+	BROKER_POLL_MS = 500,
+	BROKER_MAX_ASKS = 64,
 };
 
 /**
@@ -29,6 +31,7 @@ enum {
  * @worker_fd, @names_fd, @sockets_fd: the broker's ends of its channels
  * @servers:	DNS servers that the resolver may be given sockets to
  * @max_flows:	at most BROKER_MAX_FLOWS; fewer when few descriptors may be open
+ * @ask_ms:	how long a name that no rule allows waits for the user to allow it; 0: it is refused at once
  */
 struct broker_settings {
 	struct loop *loop;
@@ -38,6 +41,7 @@ struct broker_settings {
 	const struct endpoint *servers;
 	size_t n_servers;
 	size_t max_flows;
+	uint64_t ask_ms;
 };
 
 struct broker;
@@ -47,6 +51,29 @@ struct broker *broker_new(const struct broker_settings *settings, struct err *er
 
 /** broker_free() - end every flow, with its audit record; NULL is fine */
 void broker_free(struct broker *broker);
+
+/**
+ * broker_reload() - go on with other rules
+ * @rules:	borrowed, must outlive the broker or the next reload; the old ones are not used any more on return
+ *
+ * Every flow is judged again: one that the new rules refuse, or whose first bytes they would have judged otherwise, is
+ * shut at once; one that waited for the user goes on when they allow it.
+ *
+ * Return: how many flows were shut.
+ */
+size_t broker_reload(struct broker *broker, const struct ruleset *rules);
+
+/** broker_close_flow() - shut one flow; false when it is not there */
+bool broker_close_flow(struct broker *broker, uint64_t flow);
+
+/** broker_refuse_ask() - refuse a flow that waits for the user now, and others for the same name; false when none does */
+bool broker_refuse_ask(struct broker *broker, uint64_t flow);
+
+/** broker_list() - append one JSON line a flow */
+void broker_list(struct broker *broker, struct buf *out);
+
+/** broker_count_flows() - how many there are, and how many wait for the user */
+void broker_count_flows(const struct broker *broker, size_t *out_all, size_t *out_asking);
 
 /**
  * broker_why_over() - NULL while the egress works; else what ended it, for people: a peer that went

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "egress/broker/budget.h"
+#include "base/clock.h"
 
 #include <stdlib.h>
 
@@ -11,16 +12,10 @@ void budget_drop(struct budget *b)
 	*b = (struct budget){0};
 }
 
-bool budget_is_set(const struct rule_budget *limit)
-{
-	return limit->up_bytes || limit->down_bytes || limit->conns || limit->rate_per_s ||
-	       limit->for_s;
-}
-
 static struct budget_entry *find_place(struct budget_entry *entries, size_t n_places,
-				       uint32_t rule_id)
+				       uint64_t rule_id)
 {
-	size_t at = rule_id * (size_t)2654435761U;
+	size_t at = (rule_id * 0x9e3779b97f4a7c15U) >> 20;
 
 	while (entries[at & (n_places - 1)].rule_id &&
 	       entries[at & (n_places - 1)].rule_id != rule_id)
@@ -56,7 +51,8 @@ static struct budget_entry *entry_of(struct budget *b, const struct verdict *v, 
 	struct budget_entry *e = find_place(b->entries, b->n_places, v->rule_id);
 	*e = (struct budget_entry){.rule_id = v->rule_id,
 				   .tokens_milli = (uint64_t)v->budget.rate_per_s * 1000,
-				   .filled_ms = now_ms};
+				   .filled_ms = now_ms,
+				   .since_ms = b->begun_ms};
 	b->n_used++;
 	return e;
 }
@@ -74,17 +70,23 @@ static void fill_tokens(struct budget_entry *e, uint32_t rate_per_s, uint64_t no
 	e->filled_ms = now_ms;
 }
 
+static uint64_t wall_ms(const struct budget *b)
+{
+	return b->wall_ms ? b->wall_ms() : clock_wall_ms();
+}
+
 static bool bytes_or_time_over(const struct budget *b, const struct budget_entry *e,
 			       const struct rule_budget *limit, uint64_t now_ms)
 {
 	return (limit->up_bytes && e->up_bytes >= limit->up_bytes) ||
 	       (limit->down_bytes && e->down_bytes >= limit->down_bytes) ||
-	       (limit->for_s && now_ms - b->loaded_ms >= (uint64_t)limit->for_s * 1000);
+	       (limit->for_s && now_ms - e->since_ms >= (uint64_t)limit->for_s * 1000) ||
+	       (limit->until_s && wall_ms(b) / 1000 >= limit->until_s);
 }
 
 bool budget_take(struct budget *b, const struct verdict *v, uint64_t now_ms)
 {
-	if (!budget_is_set(&v->budget))
+	if (!rule_budget_is_set(&v->budget))
 		return true;
 	struct budget_entry *e = entry_of(b, v, now_ms);
 	if (!e || bytes_or_time_over(b, e, &v->budget, now_ms))
@@ -101,7 +103,7 @@ bool budget_take(struct budget *b, const struct verdict *v, uint64_t now_ms)
 	return true;
 }
 
-void budget_add(struct budget *b, uint32_t rule_id, uint64_t up_bytes, uint64_t down_bytes)
+void budget_add(struct budget *b, uint64_t rule_id, uint64_t up_bytes, uint64_t down_bytes)
 {
 	if (!b->n_places || !rule_id)
 		return;
@@ -112,10 +114,10 @@ void budget_add(struct budget *b, uint32_t rule_id, uint64_t up_bytes, uint64_t 
 	e->down_bytes += down_bytes;
 }
 
-bool budget_is_spent(struct budget *b, uint32_t rule_id, const struct rule_budget *limit,
+bool budget_is_spent(struct budget *b, uint64_t rule_id, const struct rule_budget *limit,
 		     uint64_t now_ms)
 {
-	if (!b->n_places || !rule_id || !budget_is_set(limit))
+	if (!b->n_places || !rule_id || !rule_budget_is_set(limit))
 		return false;
 	struct budget_entry *e = find_place(b->entries, b->n_places, rule_id);
 	return e->rule_id && bytes_or_time_over(b, e, limit, now_ms);

@@ -7,7 +7,8 @@
 #define BIT(state) (1u << (state))
 
 static const uint8_t upstream_next[] = {
-	[UPSTREAM_WAITING] = BIT(UPSTREAM_RESOLVING) | BIT(UPSTREAM_DIALLING),
+	[UPSTREAM_WAITING] = BIT(UPSTREAM_RESOLVING) | BIT(UPSTREAM_DIALLING) | BIT(UPSTREAM_ASKING),
+	[UPSTREAM_ASKING] = BIT(UPSTREAM_WAITING),
 	[UPSTREAM_RESOLVING] = BIT(UPSTREAM_DIALLING),
 	[UPSTREAM_DIALLING] = BIT(UPSTREAM_OPEN),
 	[UPSTREAM_OPEN] = 0,
@@ -16,7 +17,7 @@ static_assert(sizeof(upstream_next) == UPSTREAM_STATES, "every state says where 
 
 void flows_init(struct flows *f)
 {
-	f->n = f->n_half_open = 0;
+	f->n = f->n_half_open = f->n_asking = 0;
 	for (size_t i = 0; i < UPSTREAM_STATES; i++)
 		TAILQ_INIT(&f->by_state[i]);
 	for (size_t i = 0; i < FLOWS_BUCKETS; i++)
@@ -75,6 +76,7 @@ void upstream_enter(struct upstream *u, enum upstream_state state)
 	assert(upstream_next[u->state] & BIT(state));
 	TAILQ_REMOVE(&f->by_state[u->state], u, in_state);
 	f->n_half_open += (size_t)is_half_open(state) - (size_t)is_half_open(u->state);
+	f->n_asking += (size_t)(state == UPSTREAM_ASKING) - (size_t)(u->state == UPSTREAM_ASKING);
 	u->state = state;
 	TAILQ_INSERT_TAIL(&f->by_state[state], u, in_state);
 }
@@ -87,6 +89,7 @@ void flows_remove(struct upstream *u)
 	LIST_REMOVE(u, in_bucket);
 	f->n -= 1;
 	f->n_half_open -= (size_t)is_half_open(u->state);
+	f->n_asking -= (size_t)(u->state == UPSTREAM_ASKING);
 	dial_cancel(u->dial);
 	fd_drop(&u->fd);
 	free(u);

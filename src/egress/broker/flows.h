@@ -10,6 +10,7 @@
 
 enum upstream_state {
 	UPSTREAM_WAITING,   /* allowed; too many are half open */
+	UPSTREAM_ASKING,    /* no rule allows it; the user may yet */
 	UPSTREAM_RESOLVING, /* RESOLVE sent */
 	UPSTREAM_DIALLING,
 	UPSTREAM_OPEN, /* OPENED sent */
@@ -25,6 +26,7 @@ enum upstream_state {
  * @is_literal:	an address rule allowed @address, and @name is only its text
  * @fd:		UPSTREAM_OPEN: our descriptor of the connected socket; else -1
  * @up_bytes, @down_bytes: what budgets have been told so far
+ * @judge, @bears: what OPENED told the worker
  * @cut:	why the broker ended it before the worker did; REASON_NONE else
  */
 struct upstream {
@@ -47,6 +49,7 @@ struct upstream {
 	int fd;
 	struct dial *dial;
 	uint64_t up_bytes, down_bytes;
+	uint8_t judge, bears;
 	enum reason cut;
 	struct flows *flows;
 	void *owner;
@@ -59,7 +62,7 @@ enum { FLOWS_BUCKETS = 2048 };
 
 /** struct flows - start with flows_init() */
 struct flows {
-	size_t n, n_half_open;
+	size_t n, n_half_open, n_asking;
 	struct upstream_list by_state[UPSTREAM_STATES];
 	struct upstream_bucket buckets[FLOWS_BUCKETS];
 };

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "egress/broker/process.h"
+#include "base/clock.h"
 #include "base/fs.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/own.h"
 #include "base/proc.h"
 #include "confine/privs.h"
 #include "egress/broker/broker.h"
+#include "egress/broker/control.h"
+#include "egress/broker/rules_file.h"
 #include "egress/broker/sandbox.h"
 #include "egress/wire/chan.h"
 #include "egress/wire/fds.h"
@@ -36,16 +40,21 @@ struct peer {
  */
 struct process {
 	const char *session, *rules_name;
+	const char *rules_file; /* opened anew on SIGHUP; NULL when there is none */
+	uint64_t ask_ms;
+	uint64_t begun_ms; /* wall clock */
 	struct endpoint servers[BROKER_MAX_SERVERS];
 	char server_texts[BROKER_MAX_SERVERS][ENDPOINT_TEXT_BYTES];
 	size_t n_servers;
 	int n_bound;
-	int audit_fd, hosts_fd, jail_fd; /* optional: -1 when they were not given */
+	int audit_fd, hosts_fd, jail_fd, control_fd; /* optional: -1 when they were not given */
 	int worker_fd, names_fd, sockets_fd;
 	struct ruleset *rules;
 	struct audit audit;
 	struct loop *loop;
 	struct broker *broker;
+	struct control *control;
+	struct loop_source reopened; /* the channel to the process of rules_file.h */
 	struct peer peers[PEERS];
 	struct loop_source signals;
 	struct loop_source ready; /* stand-alone: our end of the listeners channel */
@@ -60,6 +69,8 @@ static int read_options(struct process *p, int argc, char **argv)
 						{"rules-name", required_argument, NULL, 'r'},
 						{"server", required_argument, NULL, 'd'},
 						{"bound", required_argument, NULL, 'b'},
+						{"rules-file", required_argument, NULL, 'f'},
+						{"ask", required_argument, NULL, 'a'},
 						{0}};
 	int c;
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -70,6 +81,10 @@ static int read_options(struct process *p, int argc, char **argv)
 		else if (c == 'd' && p->n_servers < BROKER_MAX_SERVERS &&
 			 endpoint_parse(span_of(optarg), &p->servers[p->n_servers]))
 			p->n_servers++;
+		else if (c == 'f')
+			p->rules_file = optarg;
+		else if (c == 'a')
+			p->ask_ms = strtoull(optarg, NULL, 10); /* serve has checked it */
 		else if (c == 'b' && atoi(optarg) >= 0 && atoi(optarg) <= WIRE_MAX_LISTENERS)
 			p->n_bound = atoi(optarg);
 		else
@@ -95,6 +110,118 @@ static int load_rules(struct process *p, struct err *err)
 		return err->code;
 	(void)close(BROKER_FD_RULES);
 	return ruleset_load(buf_span(&text), p->rules_name, &p->rules, err);
+}
+
+/* What came in as a descriptor is read from its start; it must be a file: nothing that could make us wait. */
+static int load_new_rules(int fd, const char *name, struct ruleset **out, struct err *err)
+{
+	AUTO(buf) struct buf text = {.max = RULES_MAX_BYTES};
+
+	if (lseek(fd, 0, SEEK_END) < 0 || lseek(fd, 0, SEEK_SET) < 0)
+		return err_set(err, errno, "reading '%s'", name);
+	if (fs_read_fd(fd, name, &text, err) < 0)
+		return err->code;
+	return ruleset_load(buf_span(&text), name, out, err);
+}
+
+/* The new rules are good before the old ones go; when they are not, nothing changes, and the log says so. */
+static int reload(void *arg, int policy_fd, const char *name, uint64_t *out_rules, struct err *err)
+{
+	struct process *p = arg;
+	struct ruleset *rules = NULL;
+	char text[120];
+
+	if (load_new_rules(policy_fd, name, &rules, err) < 0) {
+		(void)audit_write(&p->audit,
+				  &(struct audit_record){.event = "reload", .reason = "kept", .error = err->text});
+		return err->code;
+	}
+	size_t n_shut = broker_reload(p->broker, rules);
+	ruleset_free(p->rules);
+	p->rules = rules;
+	*out_rules = ruleset_count(rules, RULE_ALLOW) + ruleset_count(rules, RULE_DENY) +
+		     ruleset_count(rules, RULE_TELEMETRY);
+	(void)snprintf(text, sizeof(text), "replaced: %zu allow, %zu deny; flows shut: %zu",
+		       ruleset_count(rules, RULE_ALLOW),
+		       ruleset_count(rules, RULE_DENY) + ruleset_count(rules, RULE_TELEMETRY), n_shut);
+	(void)audit_write(&p->audit, &(struct audit_record){.event = "reload", .reason = text});
+	return 0;
+}
+
+static void put_status(void *arg, struct buf *out)
+{
+	struct process *p = arg;
+	struct json j = {.out = out};
+	char time[CLOCK_TEXT_BYTES];
+	size_t n_flows, n_asking;
+
+	clock_print(p->begun_ms, time);
+	broker_count_flows(p->broker, &n_flows, &n_asking);
+	json_open(&j, NULL, '{');
+	json_u64(&j, "v", 1);
+	json_str(&j, "session", p->session);
+	json_str(&j, "since", time);
+	json_u64(&j, "allow", ruleset_count(p->rules, RULE_ALLOW));
+	json_u64(&j, "deny", ruleset_count(p->rules, RULE_DENY));
+	json_u64(&j, "telemetry", ruleset_count(p->rules, RULE_TELEMETRY));
+	json_u64(&j, "flows", n_flows);
+	json_u64(&j, "asking", n_asking);
+	json_u64(&j, "records", p->audit.seq);
+	json_u64(&j, "lost", p->audit.lost);
+	json_u64(&j, "ask_ms", p->ask_ms);
+	json_close(&j, '}');
+	(void)buf_put(out, "\n", 1); /* one line: it fits */
+}
+
+static void put_flows(void *arg, struct buf *out)
+{
+	broker_list(((struct process *)arg)->broker, out);
+}
+
+static bool close_flow(void *arg, uint64_t flow)
+{
+	return broker_close_flow(((struct process *)arg)->broker, flow);
+}
+
+static bool refuse_ask(void *arg, uint64_t flow)
+{
+	return broker_refuse_ask(((struct process *)arg)->broker, flow);
+}
+
+static void ask_to_end(void *arg)
+{
+	((struct process *)arg)->is_asked_to_end = true;
+}
+
+static void tell_readers(void *arg, struct span line)
+{
+	control_record(((struct process *)arg)->control, line);
+}
+
+static void rules_reopened(struct loop_source *source, uint32_t events)
+{
+	struct process *p = container_of(source, struct process, reopened);
+	AUTO(mem) struct control_packet *answer = malloc(sizeof(*answer));
+	struct err err = {0};
+	uint64_t n_rules = 0;
+
+	(void)events;
+	int rc = answer ? control_recv(source->fd, answer) : -ENOMEM;
+	if (rc == -EAGAIN)
+		return;
+	if (rc <= 0) {
+		loop_drop(p->loop, source);
+		fd_drop(&source->fd);
+		log_line("the policy file can no longer be opened anew: SIGHUP reloads nothing");
+		return;
+	}
+	AUTO(fd) int fd = answer->fd;
+	if (fd < 0)
+		log_line("%s: the rules stay as they are", answer->text);
+	else if (reload(p, fd, p->rules_file, &n_rules, &err) < 0)
+		log_line("%s: the rules stay as they are", err.text);
+	else
+		log_line("%s: %llu rules loaded", p->rules_file, (unsigned long long)n_rules);
 }
 
 static int start_peer(struct process *p, enum peer_name which, char *const *argv, const int *fds,
@@ -230,8 +357,12 @@ static void signal_came(struct loop_source *source, uint32_t events)
 	struct signalfd_siginfo info;
 
 	(void)events;
-	if (read(source->fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
+	if (read(source->fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
+		return;
+	if (info.ssi_signo != SIGHUP || !p->rules_file)
 		p->is_asked_to_end = true;
+	else if (p->reopened.fd < 0 || write(p->reopened.fd, "", 1) != 1)
+		log_line("%s: cannot be opened anew: the rules stay as they are", p->rules_file);
 }
 
 static int prepare_signals(struct process *p, struct err *err)
@@ -269,7 +400,29 @@ static int watch_all(struct process *p, struct err *err)
 		rc = loop_add(p->loop, &p->peers[i].source, EPOLLIN);
 	if (rc == 0 && p->ready.fd >= 0)
 		rc = loop_add(p->loop, &p->ready, EPOLLIN);
+	if (rc == 0 && p->reopened.fd >= 0)
+		rc = loop_add(p->loop, &p->reopened, EPOLLIN);
 	return rc < 0 ? err_set(err, -rc, "watching the egress processes") : 0;
+}
+
+static int start_control(struct process *p, struct err *err)
+{
+	const struct control_calls calls = {
+		.reload = reload,
+		.status = put_status,
+		.flows = put_flows,
+		.close_flow = close_flow,
+		.refuse_ask = refuse_ask,
+		.stop = ask_to_end,
+		.arg = p,
+	};
+
+	if (p->control_fd < 0)
+		return 0;
+	p->control = control_new(p->loop, p->control_fd, &calls, err);
+	p->audit.tee = tell_readers;
+	p->audit.tee_arg = p;
+	return p->control ? 0 : err->code;
 }
 
 static int start(struct process *p, struct err *err)
@@ -280,6 +433,8 @@ static int start(struct process *p, struct err *err)
 	    start_resolver(p, err) < 0)
 		return err->code;
 	if (p->n_bound && hand_out_listeners(p, err) < 0)
+		return err->code;
+	if (p->rules_file && (p->reopened.fd = rules_file_start(p->rules_file, err)) < 0)
 		return err->code;
 	close_spent(p);
 	p->loop = loop_new(err);
@@ -297,9 +452,13 @@ static int start(struct process *p, struct err *err)
 		.servers = p->servers,
 		.n_servers = p->n_servers,
 		.max_flows = most < BROKER_MAX_FLOWS ? most : BROKER_MAX_FLOWS,
+		.ask_ms = p->ask_ms,
 	};
+	p->begun_ms = clock_wall_ms();
 	p->broker = broker_new(&settings, err);
-	return p->broker ? broker_sandbox_enter(err) : err->code;
+	if (!p->broker || start_control(p, err) < 0)
+		return err->code;
+	return broker_sandbox_enter(err);
 }
 
 static void run(struct process *p)
@@ -342,6 +501,9 @@ static void stop(struct process *p)
 		kill_peer(&p->peers[i]);
 	for (int i = 0; i < PEERS; i++)
 		reap_peer(&p->peers[i]); /* they end side by side */
+	control_free(p->control);
+	p->control = NULL;
+	fd_drop(&p->reopened.fd);
 	broker_free(p->broker);
 	ruleset_free(p->rules);
 	loop_free(p->loop);
@@ -361,12 +523,14 @@ int broker_main(int argc, char **argv)
 		.audit_fd = given(BROKER_FD_AUDIT),
 		.hosts_fd = given(BROKER_FD_HOSTS),
 		.jail_fd = given(BROKER_FD_JAIL),
+		.control_fd = given(BROKER_FD_CONTROL),
 		.worker_fd = -1,
 		.names_fd = -1,
 		.sockets_fd = -1,
 		.peers = {{{-1, peer_ended}, "worker", &p}, {{-1, peer_ended}, "resolver", &p}},
 		.signals = {-1, signal_came},
 		.ready = {-1, worker_is_ready},
+		.reopened = {-1, rules_reopened},
 	};
 	struct err err = {0};
 

@@ -7,7 +7,7 @@
  * is read once from its start, lists go out as a sealed memory file.
  *
  *   RELOAD       descriptor: the whole policy text. It replaces the rules at once, or, when one line is bad, nothing
- *                changes. Flows that the new rules refuse are shut. text: the name for messages
+ *                changes. Flows that the new rules refuse are shut. text: the name for messages, may be empty
  *   STATUS       OK carries a descriptor: one JSON object
  *   FLOWS        OK carries a descriptor: JSON lines, one per open or asking flow
  *   SUBSCRIBE    after OK, each audit record follows as a RECORD packet. A reader that is too slow is cut off: it can read
@@ -69,6 +69,13 @@ struct control_packet {
  * Return: a descriptor, blocking; or a negative errno value: -ENOENT and -ECONNREFUSED when no broker listens.
  */
 int control_connect(const char *path, struct err *err);
+
+/**
+ * control_listen() - make the socket at @path, mode 0600; what was there of an earlier session is removed
+ *
+ * Return: a listening, non-blocking descriptor; or a negative errno value.
+ */
+int control_listen(const char *path, struct err *err);
 
 /**
  * control_send() - one packet

@@ -32,7 +32,8 @@
 	  "the HTTP Host is not the name that was asked for")                                      \
 	X(METHOD_NOT_ALLOWED, "method-not-allowed", "blocked-by-method-policy",                    \
 	  "the rule does not allow this method")                                                   \
-	X(BUDGET, "budget", "blocked-by-policy", "a budget of the rule or the session is spent")
+	X(BUDGET, "budget", "blocked-by-policy", "a budget of the rule or the session is spent")           \
+	X(CLOSED, "closed-from-outside", "blocked-by-policy", "the user closed or refused it")
 
 enum reason {
 #define X(NAME, word, header, text) REASON_##NAME,

@@ -52,6 +52,9 @@ static struct words words_of(enum reason reason)
 	case REASON_METHOD_NOT_ALLOWED:
 		w.phrase = "method not allowed";
 		break;
+	case REASON_CLOSED:
+		w.phrase = "refused by the user";
+		break;
 	case REASON_BUDGET:
 		w = (struct words){403, "http_request_denied", "budget spent",
 				   "may help when the budget's period is over."};

@@ -60,8 +60,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	assert(audit_init(&audit, -1, "fuzz", &err) == 0);
 	for (size_t i = 0; i < 3; i++)
 		assert(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pairs[i]) == 0);
-	const struct broker_settings settings = {
-		loop, set, &audit, pairs[0][1], pairs[1][1], pairs[2][1], &server, 1, 16};
+	const struct broker_settings settings = {.loop = loop,
+						 .rules = set,
+						 .audit = &audit,
+						 .worker_fd = pairs[0][1],
+						 .names_fd = pairs[1][1],
+						 .sockets_fd = pairs[2][1],
+						 .servers = &server,
+						 .n_servers = 1,
+						 .max_flows = 16};
 	struct broker *b = broker_new(&settings, &err);
 	assert(b);
 	send_packet(pairs[1][0], WIRE_RESOLVER_READY, (struct span){0});

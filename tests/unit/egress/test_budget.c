@@ -65,7 +65,7 @@ static void bytes_are_spent_when_they_reach_the_limit(void **state)
 static void a_lifetime_ends_from_loading_on(void **state)
 {
 	(void)state;
-	struct budget b = {.loaded_ms = 5000};
+	struct budget b = {.begun_ms = 5000};
 	const struct verdict v = {.rule_id = 3, .budget = {.for_s = 10}};
 	assert_true(budget_take(&b, &v, 14999));
 	assert_false(budget_is_spent(&b, 3, &v.budget, 14999));

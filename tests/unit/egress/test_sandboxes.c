@@ -93,7 +93,7 @@ static const struct {
 	{"connect", WORKER | RESOLVER, SYS_connect, {-1}},
 	{"bind", ALL, SYS_bind, {-1}},
 	{"listen", ALL, SYS_listen, {-1}},
-	{"accept", BROKER | RESOLVER, SYS_accept4, {-1}},
+	{"accept", RESOLVER, SYS_accept4, {-1}},
 	{"splice", BROKER | RESOLVER, SYS_splice, {-1}},
 	{"recvfrom", BROKER, SYS_recvfrom, {-1}},
 	{"SO_BINDTODEVICE", BROKER | RESOLVER, SYS_setsockopt, {-1, SOL_SOCKET, SO_BINDTODEVICE}},

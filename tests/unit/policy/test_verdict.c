@@ -215,8 +215,9 @@ static void options_add_up_within_the_most_specific_level(void **state)
 	struct name n = host("b.a.example.test");
 	struct verdict v = verdict_name(set, &n, 443);
 	assert_int_equal(v.options, RULE_LOOPBACK | RULE_NO_SNI);
-	assert_int_equal(v.origin.line, 3);
-	assert_int_equal(v.budget.up_bytes, 5 << 20);
+	assert_int_equal(v.origin.line, 4); /* the one without a budget */
+	assert_int_equal(v.budget.up_bytes, 0);
+	assert_int_equal(verdict_name(set, &n, 80).origin.line, 4);
 	assert_int_equal(verdict_name(set, &n, 22).options, RULE_RAW);
 	n = host("c.a.example.test");
 	assert_int_equal(verdict_name(set, &n, 443).options, RULE_PRIVATE);
