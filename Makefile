@@ -3,6 +3,8 @@
 BUILD ?= build
 CMD ?=
 FUZZ_SECONDS ?= 60
+N ?= 5000000
+SEED ?= -
 
 .PHONY: all deps build programs run test bench fuzz coverage lint install clean
 all: build
@@ -35,6 +37,12 @@ fuzz: deps
 # Lines of src/net, src/proto and src/policy that their tests run.
 coverage: deps
 	@scripts/coverage.sh
+
+# Long runs of what the tests do in short.
+.PHONY: hostile
+# N messages of a worker that obeys nothing; SEED repeats a run.
+hostile: build
+	@$(BUILD)/tests/hostile/hostile_worker $(BUILD)/drydock-egress $(N) $(SEED)
 
 lint: build
 	@scripts/lint.sh $(BUILD)
