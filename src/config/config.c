@@ -358,6 +358,21 @@ static int note_project(struct loader *l)
 	return text_list_add(&l->out->notices, span_of(text)) ? 0 : err_set(l->err, ENOMEM, "reading the project");
 }
 
+/* The mark stands first, and the numbering of lines starts after it. */
+static int mark_lock(struct loader *l)
+{
+	struct buf *policy = &l->out->policy;
+	AUTO(buf) struct buf rules = {.max = POLICY_MAX_BYTES};
+
+	if (!l->is_locked)
+		return 0;
+	bool is_put = buf_put(&rules, policy->p, policy->n);
+	buf_clear(policy);
+	is_put = is_put && buf_put(policy, CONFIG_LOCK_MARK, sizeof(CONFIG_LOCK_MARK) - 1) &&
+		 buf_put(policy, rules.p, rules.n);
+	return is_put ? 0 : err_set(l->err, ENOMEM, "reading the lock");
+}
+
 static int note_lock(struct loader *l)
 {
 	char text[160];
@@ -374,6 +389,8 @@ int config_load(const struct config_input *in, struct config *out, struct err *e
 	struct loader l = {.in = in, .out = &config, .err = err};
 
 	int rc = read_folder(&l, in->etc_dir, LAYER_ETC);
+	if (rc == 0)
+		rc = mark_lock(&l);
 	if (rc == 0)
 		rc = read_folder(&l, in->user_dir, LAYER_USER);
 	if (rc == 0)

@@ -46,6 +46,9 @@ struct config_source {
 	size_t n_allows;
 };
 
+/** The first line of a policy that the administrator locked: a comment, for whoever adds rules later */
+#define CONFIG_LOCK_MARK "#locked\n"
+
 /**
  * struct config - what a session gets
  * @policy:	effective policy text with #line marks (policy/ruleset.h), ready for the broker
