@@ -46,8 +46,9 @@ static uint32_t limit_ms(const struct flow *f)
 		return set->first_bytes_ms;
 	case FLOW_LINGER:
 		return f->waits_for == WAIT_NOTHING ? set->linger_ms : set->first_bytes_ms;
-	case FLOW_ASKED: /* the broker answers every question; its time limits are its own */
 	case FLOW_HTTP:
+		return http_owes_head(f) ? set->first_bytes_ms : set->idle_ms;
+	case FLOW_ASKED: /* the broker answers every question; its time limits are its own */
 	case FLOW_RELAY:
 	case FLOW_CLOSED:
 	case FLOW_STATES:
@@ -74,14 +75,39 @@ static void timer_fired(struct loop_timer *timer)
 		flow_close(f);
 }
 
+void flow_restart_limit(struct flow *f)
+{
+	f->active_ms = loop_now_ms(f->w->loop);
+	set_timer(f, f->active_ms + limit_ms(f));
+}
+
+bool flow_owes_first_bytes(const struct flow *f)
+{
+	switch ((enum flow_state)f->state) {
+	case FLOW_SNIFF:
+	case FLOW_CHECK:
+		return true;
+	case FLOW_DNS:
+		return f->dns == NULL;
+	case FLOW_HTTP:
+		return http_owes_head(f);
+	case FLOW_LINGER:
+		return f->waits_for != WAIT_NOTHING;
+	case FLOW_ASKED:
+	case FLOW_RELAY:
+	case FLOW_CLOSED:
+	case FLOW_STATES:
+		break;
+	}
+	return false;
+}
+
 void flow_enter(struct flow *f, enum flow_state next)
 {
 	assert(flow_next[f->state] & BIT(next));
 	f->state = (uint8_t)next;
-	if (next == FLOW_CLOSED)
-		return;
-	f->active_ms = loop_now_ms(f->w->loop);
-	set_timer(f, f->active_ms + limit_ms(f));
+	if (next != FLOW_CLOSED)
+		flow_restart_limit(f);
 }
 
 static void ready(struct flow *f, bool is_client, uint32_t events)

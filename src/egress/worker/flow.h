@@ -115,6 +115,12 @@ void flow_new(struct worker *w, int fd, enum wire_listener_kind kind,
 /** flow_enter() - change state, by the table in flow.c only, and set the state's time limit */
 void flow_enter(struct flow *f, enum flow_state next);
 
+/** flow_restart_limit() - the state's time limit counts from now */
+void flow_restart_limit(struct flow *f);
+
+/** flow_owes_first_bytes() - it has not said yet what it wants, or not all of it: nobody would miss it */
+bool flow_owes_first_bytes(const struct flow *f);
+
 /** flow_wait_out() - the far side of a way is full: have the loop tell when it takes bytes again */
 void flow_wait_out(struct flow *f, bool is_client);
 

@@ -25,6 +25,7 @@ enum {
  * struct http - one client connection's state between events
  * @is_fixed:	the host is the flow's; else each request names it
  * @is_busy:	between a request's head and the end of its response
+ * @owes_head:	the first request has not come yet, or a part of the next is there
  * @to_server:	due to the upstream
  * @head:	bytes of a response head that is not whole yet
  * @has_head:	the response's head was passed on; its body moves
@@ -34,7 +35,7 @@ enum {
  * @is_deaf:	the upstream takes no more bytes; its answer may still come
  */
 struct http {
-	bool is_fixed, is_busy;
+	bool is_fixed, is_busy, owes_head;
 	bool has_head, closes, server_keeps, is_reused, is_deaf;
 	bool to_head, wants_upgrade;
 	uint8_t minor;
@@ -77,6 +78,7 @@ static bool make(struct flow *f)
 		return false;
 	}
 	f->http->is_fixed = f->front != FRONT_PROXY;
+	f->http->owes_head = true;
 	f->http->to_server.max = HEAD_OUT_MAX_BYTES;
 	f->http->head.max = HTTP_HEAD_MAX_BYTES;
 	f->out.max = HEAD_OUT_MAX_BYTES + WORKER_SCRATCH_BYTES;
@@ -148,6 +150,7 @@ static enum step serve(struct flow *f, const struct http_head *head)
 		return STEP_OVER;
 	}
 	h->is_busy = true;
+	h->owes_head = false;
 	h->has_head = false;
 	h->is_deaf = false;
 	h->n_interim = 0;
@@ -196,6 +199,15 @@ static void watch_idle_server(struct flow *f)
 		flow_end_upstream(f, REASON_NONE, (struct span){0});
 }
 
+/* A head that was begun has to be whole in time, however slowly its bytes come. */
+static void await_rest(struct flow *f)
+{
+	if (f->http->owes_head)
+		return;
+	f->http->owes_head = true;
+	flow_restart_limit(f);
+}
+
 static enum step next_request(struct flow *f)
 {
 	struct http_head head;
@@ -223,6 +235,8 @@ static enum step next_request(struct flow *f)
 	case READ_NONE:
 		if (f->in.n == 0)
 			buf_drop(&f->in);
+		else
+			await_rest(f);
 		return STEP_WAIT;
 	case READ_FULL:
 		reject(f, REASON_MALFORMED, (struct span){0});
@@ -484,8 +498,13 @@ static void run(struct flow *f)
 	}
 	if (next == STEP_ON)
 		flow_again(f);
-	if (next != STEP_OVER)
+	if (next != STEP_OVER && !f->http->owes_head)
 		f->active_ms = loop_now_ms(f->w->loop);
+}
+
+bool http_owes_head(const struct flow *f)
+{
+	return f->http && f->http->owes_head;
 }
 
 void http_start(struct flow *f)

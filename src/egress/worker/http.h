@@ -23,6 +23,9 @@ void http_ready(struct flow *f, bool is_client, uint32_t events);
 /** http_again() - go on where a turn's limit stopped it */
 void http_again(struct flow *f);
 
+/** http_owes_head() - FLOW_HTTP: the first request, or the rest of one that was begun, is still to come */
+bool http_owes_head(const struct flow *f);
+
 /** http_wants_json() - the Accept field asks for JSON */
 bool http_wants_json(const struct http_head *head);
 

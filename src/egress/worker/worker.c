@@ -38,10 +38,36 @@ static bool may_accept(const struct worker *w)
 	       w->asks.queue.n == 0;
 }
 
+static void watch_room(struct worker *w)
+{
+	if (w->n_flows < w->set.max_flows || w->room_timer.slot)
+		return;
+	if (loop_timer_set(w->loop, &w->room_timer, loop_now_ms(w->loop) + w->set.give_way_ms) < 0)
+		worker_over(w, "out of memory for a timer", false);
+}
+
+/* Every place is taken: who takes one and says nothing makes room for those who wait to say something. */
+static void make_room(struct loop_timer *timer)
+{
+	struct worker *w = container_of(timer, struct worker, room_timer);
+	uint64_t now_ms = loop_now_ms(w->loop);
+	struct flow *next;
+
+	if (w->n_flows < w->set.max_flows)
+		return;
+	for (struct flow *f = TAILQ_FIRST(&w->flows); f; f = next) {
+		next = TAILQ_NEXT(f, link);
+		if (flow_owes_first_bytes(f) && now_ms - f->active_ms >= w->set.give_way_ms)
+			flow_close(f);
+	}
+	watch_room(w);
+}
+
 void worker_accept_check(struct worker *w)
 {
 	bool may = may_accept(w);
 
+	watch_room(w);
 	if (may == w->is_accepting)
 		return;
 	w->is_accepting = may;
@@ -280,6 +306,7 @@ static void close_all(struct worker *w)
 	fd_drop(&w->broker_source.fd);
 	loop_timer_clear(w->loop, &w->retry_timer);
 	loop_timer_clear(w->loop, &w->again_timer);
+	loop_timer_clear(w->loop, &w->room_timer);
 	pipes_drop(&w->pipes);
 	names_drop(&w->names);
 	asks_drop(&w->asks);
@@ -304,6 +331,7 @@ static struct worker *start(const struct worker_settings *set, struct err *err)
 	w->channel_source = (struct loop_source){set->listeners_fd, channel_ready};
 	w->retry_timer.fire = retry_accept;
 	w->again_timer.fire = wake_only;
+	w->room_timer.fire = make_room;
 	TAILQ_INIT(&w->flows);
 	TAILQ_INIT(&w->dead);
 	TAILQ_INIT(&w->again);
@@ -366,6 +394,7 @@ int worker_main(int argc, char **argv)
 		.first_bytes_ms = WORKER_FIRST_BYTES_MS,
 		.idle_ms = WORKER_IDLE_MS,
 		.linger_ms = WORKER_LINGER_MS,
+		.give_way_ms = WORKER_GIVE_WAY_MS,
 	};
 
 	(void)argc;

@@ -25,6 +25,7 @@ enum {
 	WORKER_IDLE_MS = 2 * 3600 * 1000,
 	WORKER_LINGER_MS = 2000,
 	WORKER_RETRY_MS = 200, /* until accepting is tried again when the machine is out of something */
+	WORKER_GIVE_WAY_MS = 1000,
 };
 
 /**
@@ -34,12 +35,13 @@ enum {
  * @first_bytes_ms: a flow that has not said what it wants by then ends
  * @idle_ms:	a relayed flow without a byte for so long ends
  * @linger_ms:	how long a refused client may take to read why
+ * @give_way_ms: while all max_flows are taken, one that still owes its first bytes after so long ends
  * @max_flows:	connections at once; more wait in the listeners' queues
  */
 struct worker_settings {
 	struct loop *loop;
 	int broker_fd, listeners_fd;
-	uint32_t first_bytes_ms, idle_ms, linger_ms;
+	uint32_t first_bytes_ms, idle_ms, linger_ms, give_way_ms;
 	size_t max_flows;
 };
 
@@ -63,6 +65,7 @@ struct worker {
 	bool is_short_of_fds; /* accepting failed for want of something; retry_timer runs */
 	struct loop_timer retry_timer;
 	struct loop_timer again_timer; /* due at once while the list below is not empty */
+	struct loop_timer room_timer;  /* runs while every place for a flow is taken */
 	struct flow_list flows, dead;
 	struct flow_list again; /* relays that had more than a turn's bytes */
 	size_t n_flows;

@@ -17,7 +17,7 @@
 #define DRYDOCK_SANITIZED 0
 #endif
 
-enum { LIMIT_S = 10, LONG_MS = 60000, SHORT_MS = 50, TEXT_MAX_BYTES = 1 << 20 };
+enum { LIMIT_S = 10, LONG_MS = 60000, SHORT_MS = 50, BRISK_MS = 400, TEXT_MAX_BYTES = 1 << 20, ROOMY_FLOWS = 400 };
 
 static const uint16_t transparent_ports[] = {22, 80, 443, 5432};
 
@@ -117,7 +117,7 @@ static void hand_over(int fd)
 	assert_int_equal(m.number, WIRE_READY);
 }
 
-static void run_worker(int broker_fd, int listeners_fd, uint32_t limit_ms)
+static void run_worker(int broker_fd, int listeners_fd, uint32_t limit_ms, size_t max_flows)
 {
 	struct err err = {0};
 	struct worker_settings set = {
@@ -127,7 +127,8 @@ static void run_worker(int broker_fd, int listeners_fd, uint32_t limit_ms)
 		.first_bytes_ms = limit_ms,
 		.idle_ms = limit_ms,
 		.linger_ms = limit_ms,
-		.max_flows = RIG_MAX_FLOWS,
+		.give_way_ms = SHORT_MS,
+		.max_flows = max_flows,
 	};
 	int rc = set.loop ? 0 : -1;
 
@@ -152,7 +153,7 @@ static void set_limit(int fd)
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
 }
 
-static int up(void **state, uint32_t limit_ms)
+static int up(void **state, uint32_t limit_ms, size_t max_flows)
 {
 	struct rig *r = calloc(1, sizeof(*r));
 	struct wire_hello hello = {.version = WIRE_VERSION};
@@ -167,7 +168,7 @@ static int up(void **state, uint32_t limit_ms)
 	if (r->worker == 0) {
 		(void)close(broker[0]);
 		(void)close(jail[0]);
-		run_worker(broker[1], jail[1], limit_ms);
+		run_worker(broker[1], jail[1], limit_ms, max_flows);
 	}
 	(void)close(broker[1]);
 	(void)close(jail[1]);
@@ -186,12 +187,22 @@ static int up(void **state, uint32_t limit_ms)
 
 int rig_up(void **state)
 {
-	return up(state, LONG_MS);
+	return up(state, LONG_MS, RIG_MAX_FLOWS);
 }
 
 int rig_up_impatient(void **state)
 {
-	return up(state, SHORT_MS);
+	return up(state, SHORT_MS, RIG_MAX_FLOWS);
+}
+
+int rig_up_brisk(void **state)
+{
+	return up(state, BRISK_MS, RIG_MAX_FLOWS);
+}
+
+int rig_up_roomy(void **state)
+{
+	return up(state, LONG_MS, ROOMY_FLOWS);
 }
 
 int rig_down(void **state)

@@ -34,8 +34,14 @@ struct rig {
 /** rig_namespace() - once, from main(): false, with a line printed, when the machine gives no namespace */
 bool rig_namespace(void);
 
-/** rig_up() / rig_down() - cmocka's setup and teardown; the worker must end in order. rig_up_impatient: short limits */
+/**
+ * rig_up() / rig_down() - cmocka's setup and teardown; the worker must end in order
+ *
+ * rig_up_impatient: limits of 50 ms; rig_up_brisk: of 400 ms; rig_up_roomy: more flows than questions may wait.
+ */
 int rig_up(void **state);
+int rig_up_brisk(void **state);
+int rig_up_roomy(void **state);
 int rig_up_impatient(void **state);
 int rig_down(void **state);
 
