@@ -3,8 +3,10 @@
 #include "base/log.h"
 #include "build_config.h"
 #include "egress/broker/process.h"
+#include "egress/health.h"
 #include "egress/resolver/process.h"
 #include "egress/serve.h"
+#include "egress/sidecar.h"
 #include "egress/worker/worker.h"
 
 #include <stdio.h>
@@ -23,6 +25,9 @@ static int help_main(int argc, char **argv)
 		"usage: drydock-egress serve --listen ADDRESS:PORT --rules FILE [--audit FILE]\n"
 		"                            [--session ID] [--resolver ADDRESS:PORT]... [--hosts "
 		"FILE]\n"
+		"       drydock-egress sidecar --rules FILE --agent-name NAME [--inner SUBNET]\n"
+		"                              [--audit FILE] [--control PATH] [--session ID]\n"
+		"       drydock-egress health\n"
 		"       drydock-egress version\n"
 		"\n"
 		"A proxy (CONNECT and absolute-form HTTP) that lets through what the rules allow "
@@ -37,6 +42,7 @@ static const struct {
 	const char *word;
 	int (*run)(int argc, char **argv);
 } commands[] = {
+	{"sidecar", sidecar_main},   {"health", health_main},
 	{"serve", serve_main},	     {"worker", worker_main},	{"broker", broker_main},
 	{"resolver", resolver_main}, {"version", version_main}, {"--version", version_main},
 	{"help", help_main},	     {"--help", help_main},

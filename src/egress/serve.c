@@ -29,6 +29,7 @@ enum {
 	EXIT_USAGE = 2,
 	ABOVE_FDS = 64,
 	ASK_MAX_S = 3600,
+	MAX_TERMS = 2 * (BROKER_MAX_CLOSED + 3),
 	BROKER_FDS = (int)BROKER_FD_BOUND + (int)WIRE_MAX_LISTENERS
 };
 
@@ -47,7 +48,9 @@ struct serve {
 	size_t n_listen;
 	struct endpoint servers[BROKER_MAX_SERVERS];
 	size_t n_servers;
-	int jail_fd, rules_fd, audit_fd; /* given as numbers; -1 when not */
+	const char *terms[MAX_TERMS]; /* of a sidecar, for the broker as they are */
+	size_t n_terms;
+	int jail_fd, rules_fd, audit_fd, token_fd; /* given as numbers; -1 when not */
 	int fds[BROKER_FDS];		 /* by the number they get in the broker; -1 for none */
 };
 
@@ -87,6 +90,16 @@ static bool read_seconds(const char *text, uint32_t *out)
 	return *text >= '0' && *text <= '9' && !*end && n >= 1 && n <= ASK_MAX_S;
 }
 
+static bool pass_on(struct serve *s, const char *option, const char *value)
+{
+	if (s->n_terms + 2 > MAX_TERMS)
+		return false;
+	s->terms[s->n_terms++] = option;
+	if (value)
+		s->terms[s->n_terms++] = value;
+	return true;
+}
+
 static bool read_option(struct serve *s, int c)
 {
 	switch (c) {
@@ -115,6 +128,16 @@ static bool read_option(struct serve *s, int c)
 		return true;
 	case 'q':
 		return read_seconds(optarg, &s->ask_s);
+	case 't':
+		return read_fd(optarg, &s->token_fd);
+	case 'g':
+		return pass_on(s, "--agent-name", optarg);
+	case 'p':
+		return pass_on(s, "--pool", optarg);
+	case 'C':
+		return pass_on(s, "--closed", optarg);
+	case 'h':
+		return pass_on(s, "--health", NULL);
 	case 's':
 		return read_session(optarg, &s->session);
 	default:
@@ -135,6 +158,11 @@ static int read_options(struct serve *s, int argc, char **argv, struct err *err)
 						{"hosts", required_argument, NULL, 'H'},
 						{"control", required_argument, NULL, 'c'},
 						{"ask", required_argument, NULL, 'q'},
+						{"token-fd", required_argument, NULL, 't'},
+						{"agent-name", required_argument, NULL, 'g'},
+						{"pool", required_argument, NULL, 'p'},
+						{"closed", required_argument, NULL, 'C'},
+						{"health", no_argument, NULL, 'h'},
 						{0}};
 	int c;
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -177,6 +205,8 @@ static int open_files(struct serve *s, struct err *err)
 	if (s->jail_fd >= 0 && open_one(s->jail_fd, NULL, 0, &s->fds[BROKER_FD_JAIL], err) < 0)
 		return err->code;
 	if (s->control_path && (s->fds[BROKER_FD_CONTROL] = control_listen(s->control_path, err)) < 0)
+		return err->code;
+	if (s->token_fd >= 0 && open_one(s->token_fd, NULL, 0, &s->fds[BROKER_FD_TOKEN], err) < 0)
 		return err->code;
 	if (s->hosts_path)
 		return open_one(-1, s->hosts_path, O_RDONLY, &s->fds[BROKER_FD_HOSTS], err);
@@ -241,11 +271,11 @@ static int become_broker(const struct serve *s, struct err *err)
 {
 	char bound[8], ask[24];
 	char server_texts[BROKER_MAX_SERVERS][ENDPOINT_TEXT_BYTES];
-	const char *argv[16 + 2 * BROKER_MAX_SERVERS];
+	const char *argv[16 + 2 * BROKER_MAX_SERVERS + MAX_TERMS];
 	static char *const no_env[] = {NULL};
 	size_t n = 0;
 
-	(void)snprintf(bound, sizeof(bound), "%zu", s->n_listen); /* one digit */
+	(void)snprintf(bound, sizeof(bound), "%zu", s->n_listen); /* two digits */
 	argv[n++] = "drydock-egress";
 	argv[n++] = "broker";
 	argv[n++] = "--session";
@@ -268,6 +298,8 @@ static int become_broker(const struct serve *s, struct err *err)
 		argv[n++] = "--server";
 		argv[n++] = server_texts[i];
 	}
+	for (size_t i = 0; i < s->n_terms; i++)
+		argv[n++] = s->terms[i];
 	argv[n] = NULL;
 	int rc = place_fds(s);
 	if (rc < 0)
@@ -296,7 +328,7 @@ static int fill_standard_fds(struct err *err)
 
 int serve_main(int argc, char **argv)
 {
-	struct serve s = {.session = "egress", .jail_fd = -1, .rules_fd = -1, .audit_fd = -1};
+	struct serve s = {.session = "egress", .jail_fd = -1, .rules_fd = -1, .audit_fd = -1, .token_fd = -1};
 	struct err err = {0};
 
 	for (size_t i = 0; i < BROKER_FDS; i++)

@@ -157,11 +157,23 @@ static void dialled(void *owner, int fd, const struct addr *at, int error)
 		broker_refuse(b, u, REASON_UNREACHABLE, at, strerror(-error));
 }
 
+static bool is_closed(const struct broker *b, const struct addr *a)
+{
+	for (size_t i = 0; i < b->set.n_closed; i++)
+		if (addr_in_prefix(a, &b->set.closed[i].net, b->set.closed[i].bits))
+			return true;
+	return false;
+}
+
 /* Step 5b and 6: every address must be of a class that the rule opens, and then one of them is dialled. */
 static void check_and_dial(struct broker *b, struct upstream *u, const struct addr *addresses,
 			   size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
+		if (is_closed(b, &addresses[i])) {
+			broker_refuse(b, u, REASON_PRIVATE_ADDRESS, &addresses[i], "of a network of the session's own");
+			return;
+		}
 		/* an address that was asked for has passed the address rules already */
 		if (!u->is_literal &&
 		    !verdict_resolved(b->set.rules, u->verdict.options, &addresses[i], u->port)) {
@@ -423,6 +435,20 @@ void broker_dns_answer(struct broker *b, const struct wire_ask_dns *q, const str
 	send_worker(b, WIRE_DNS_VERDICT, &v);
 }
 
+static void take_ask_clients(struct broker *b, const struct wire_ask_clients *q)
+{
+	struct wire_resolve resolve;
+
+	if (!clients_ask(&b->clients, q, b->last_ask + 1, &resolve)) {
+		breach(b, "worker", "ASK_CLIENTS out of turn");
+		return;
+	}
+	b->last_ask++;
+	if (outbox_send(&b->to_names, WIRE_RESOLVE, &resolve, -1) < 0)
+		broker_end(b, "resolver", "cannot be asked");
+	watch_names(b);
+}
+
 static void take_from_worker(struct broker *b, const struct chan_message *m)
 {
 	switch (m->number) {
@@ -438,6 +464,11 @@ static void take_from_worker(struct broker *b, const struct chan_message *m)
 	case WIRE_ASK_DNS:
 		take_ask_dns(b, &m->payload.ASK_DNS);
 		break;
+	case WIRE_ASK_CLIENTS:
+		take_ask_clients(b, &m->payload.ASK_CLIENTS);
+		break;
+	case WIRE_TERMS:
+	case WIRE_CLIENTS:
 	case WIRE_HELLO:
 	case WIRE_OPENED:
 	case WIRE_REFUSED:
@@ -461,6 +492,8 @@ static void resolver_is_ready(struct broker *b)
 
 	b->names.state = IN_SERVICE;
 	b->worker.state = IN_SERVICE;
+	if (b->set.terms)
+		send_worker(b, WIRE_TERMS, b->set.terms);
 	send_worker(b, WIRE_HELLO, &hello);
 }
 
@@ -482,6 +515,11 @@ static void take_resolved(struct broker *b, const struct wire_resolved *a)
 			return;
 		}
 		addresses[i] = address_of(a->addresses[i].is_v6, a->addresses[i].bytes);
+	}
+	struct wire_clients clients;
+	if (clients_answer(&b->clients, a, &clients)) {
+		send_worker(b, WIRE_CLIENTS, &clients);
+		return;
 	}
 	struct upstream *u = flows_find_ask(&b->flows, a->ask);
 	if (!u)
@@ -641,8 +679,9 @@ struct broker *broker_new(const struct broker_settings *settings, struct err *er
 	cache_init(&b->cache);
 	TAILQ_INIT(&b->dns_asks);
 	b->budget.begun_ms = loop_now_ms(settings->loop);
-	b->worker = (struct chan){settings->worker_fd, FROM_WORKER, IN_START, WIRE_HELLO,
-				  WIRE_DNS_VERDICT};
+	b->clients.name = settings->agent;
+	b->worker = (struct chan){settings->worker_fd, FROM_WORKER, IN_START, WIRE_MAIN_FIRST,
+				  WIRE_MAIN_LAST};
 	b->names = (struct chan){settings->names_fd, FROM_RESOLVER, IN_START, WIRE_RESOLVER_READY,
 				 WIRE_RESOLVED};
 	b->sockets = (struct chan){settings->sockets_fd, FROM_RESOLVER, IN_SERVICE,

@@ -14,16 +14,25 @@
 #include "base/buf.h"
 #include "base/loop.h"
 #include "egress/broker/audit.h"
+#include "egress/wire/messages.h"
 #include "net/endpoint.h"
+#include "net/name.h"
 #include "policy/ruleset.h"
 
 enum {
 	BROKER_MAX_FLOWS = 8192,
 	BROKER_MAX_HALF_OPEN = 256, /* being resolved or dialled; more wait their turn */
 	BROKER_MAX_SERVERS = 8,
+	BROKER_MAX_CLOSED = 16,
 	BROKER_RESOLVE_MS = 40000, /* longer than the resolver takes to give up by itself */
 	BROKER_POLL_MS = 500,
 	BROKER_MAX_ASKS = 64,
+};
+
+/** struct broker_closed - addresses that no rule opens: the networks a sidecar itself is on */
+struct broker_closed {
+	struct addr net;
+	uint8_t bits;
 };
 
 /**
@@ -32,6 +41,9 @@ enum {
  * @servers:	DNS servers that the resolver may be given sockets to
  * @max_flows:	at most BROKER_MAX_FLOWS; fewer when few descriptors may be open
  * @ask_ms:	how long a name that no rule allows waits for the user to allow it; 0: it is refused at once
+ * @terms:	how the worker is to serve; NULL for the defaults
+ * @agent:	whose addresses ASK_CLIENTS is answered with; NULL when nothing is guarded
+ * @closed:	refused whatever a rule says, for a name and as a literal
  */
 struct broker_settings {
 	struct loop *loop;
@@ -42,6 +54,10 @@ struct broker_settings {
 	size_t n_servers;
 	size_t max_flows;
 	uint64_t ask_ms;
+	const struct wire_terms *terms;
+	const struct name *agent;
+	const struct broker_closed *closed;
+	size_t n_closed;
 };
 
 struct broker;

@@ -4,6 +4,7 @@
 #include "egress/broker/broker.h"
 #include "egress/broker/budget.h"
 #include "egress/broker/cache.h"
+#include "egress/broker/clients.h"
 #include "egress/broker/dial.h"
 #include "egress/broker/flows.h"
 #include "egress/broker/outbox.h"
@@ -27,6 +28,7 @@ struct broker {
 	struct loop_timer poll_timer, resolve_timer;
 	struct budget budget;
 	struct cache cache;
+	struct clients clients;
 	uint64_t last_ask;
 	bool is_starting; /* broker_start_waiting() runs: what it refuses must not start it again */
 	char why_over[200];

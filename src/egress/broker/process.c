@@ -47,7 +47,12 @@ struct process {
 	char server_texts[BROKER_MAX_SERVERS][ENDPOINT_TEXT_BYTES];
 	size_t n_servers;
 	int n_bound;
-	int audit_fd, hosts_fd, jail_fd, control_fd; /* optional: -1 when they were not given */
+	struct wire_terms terms;
+	bool has_terms;
+	struct name agent;
+	struct broker_closed closed[BROKER_MAX_CLOSED];
+	size_t n_closed;
+	int audit_fd, hosts_fd, jail_fd, token_fd, control_fd; /* optional: -1 when they were not given */
 	int worker_fd, names_fd, sockets_fd;
 	struct ruleset *rules;
 	struct audit audit;
@@ -63,6 +68,48 @@ struct process {
 	char why_over[240];
 };
 
+/* NET/BITS, no host bits. */
+static bool read_prefix(const char *text, struct addr *out_net, uint8_t *out_bits)
+{
+	const char *slash = strchr(text, '/');
+	unsigned bits;
+	char end;
+
+	if (!slash || sscanf(slash + 1, "%3u%c", &bits, &end) != 1 ||
+	    !addr_parse(span_make(text, (size_t)(slash - text)), out_net) ||
+	    bits > (out_net->is_v6 ? 128 : 32))
+		return false;
+	*out_bits = (uint8_t)bits;
+	return true;
+}
+
+/* What only a sidecar asks for. */
+static bool read_term(struct process *p, int c, const char *value)
+{
+	struct addr net;
+
+	p->has_terms |= c != 'c';
+	switch (c) {
+	case 'g':
+		p->terms.is_guarded = 1;
+		return name_parse(span_of(value), &p->agent) == NAME_IS_HOST;
+	case 'h':
+		p->terms.tells_health = 1;
+		return true;
+	case 'p':
+		if (!read_prefix(value, &net, &p->terms.pool_bits) || net.is_v6)
+			return false;
+		memcpy(p->terms.pool, net.bytes, sizeof(p->terms.pool));
+		return true;
+	case 'c':
+		return p->n_closed < BROKER_MAX_CLOSED &&
+		       read_prefix(value, &p->closed[p->n_closed].net, &p->closed[p->n_closed].bits) &&
+		       ++p->n_closed;
+	default:
+		return false;
+	}
+}
+
 static int read_options(struct process *p, int argc, char **argv)
 {
 	static const struct option options[] = {{"session", required_argument, NULL, 's'},
@@ -71,6 +118,10 @@ static int read_options(struct process *p, int argc, char **argv)
 						{"bound", required_argument, NULL, 'b'},
 						{"rules-file", required_argument, NULL, 'f'},
 						{"ask", required_argument, NULL, 'a'},
+						{"agent-name", required_argument, NULL, 'g'},
+						{"health", no_argument, NULL, 'h'},
+						{"pool", required_argument, NULL, 'p'},
+						{"closed", required_argument, NULL, 'c'},
 						{0}};
 	int c;
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -87,7 +138,7 @@ static int read_options(struct process *p, int argc, char **argv)
 			p->ask_ms = strtoull(optarg, NULL, 10); /* serve has checked it */
 		else if (c == 'b' && atoi(optarg) >= 0 && atoi(optarg) <= WIRE_MAX_LISTENERS)
 			p->n_bound = atoi(optarg);
-		else
+		else if (!read_term(p, c, optarg))
 			return -EINVAL;
 	}
 	return p->session && p->rules_name && strlen(p->session) <= AUDIT_SESSION_MAX_BYTES &&
@@ -222,6 +273,21 @@ static void rules_reopened(struct loop_source *source, uint32_t events)
 		log_line("%s: the rules stay as they are", err.text);
 	else
 		log_line("%s: %llu rules loaded", p->rules_file, (unsigned long long)n_rules);
+}
+
+static int read_token(struct process *p, struct err *err)
+{
+	AUTO(buf) struct buf text = {.max = WIRE_TOKEN_BYTES};
+
+	if (p->token_fd < 0)
+		return 0;
+	if (fs_read_fd(p->token_fd, "the token", &text, err) < 0)
+		return err->code;
+	fd_drop(&p->token_fd);
+	memcpy(p->terms.token, text.p, text.n);
+	p->terms.token_n = (uint8_t)text.n;
+	p->has_terms = true;
+	return 0;
 }
 
 static int start_peer(struct process *p, enum peer_name which, char *const *argv, const int *fds,
@@ -453,6 +519,10 @@ static int start(struct process *p, struct err *err)
 		.n_servers = p->n_servers,
 		.max_flows = most < BROKER_MAX_FLOWS ? most : BROKER_MAX_FLOWS,
 		.ask_ms = p->ask_ms,
+		.terms = p->has_terms ? &p->terms : NULL,
+		.agent = p->agent.n ? &p->agent : NULL,
+		.closed = p->closed,
+		.n_closed = p->n_closed,
 	};
 	p->begun_ms = clock_wall_ms();
 	p->broker = broker_new(&settings, err);
@@ -521,6 +591,7 @@ int broker_main(int argc, char **argv)
 {
 	struct process p = {
 		.audit_fd = given(BROKER_FD_AUDIT),
+		.token_fd = given(BROKER_FD_TOKEN),
 		.hosts_fd = given(BROKER_FD_HOSTS),
 		.jail_fd = given(BROKER_FD_JAIL),
 		.control_fd = given(BROKER_FD_CONTROL),
@@ -542,7 +613,7 @@ int broker_main(int argc, char **argv)
 		log_line("%s", err.text);
 		return EXIT_BAD_RULES;
 	}
-	if (prepare_signals(&p, &err) < 0 ||
+	if (prepare_signals(&p, &err) < 0 || read_token(&p, &err) < 0 ||
 	    audit_init(&p.audit, p.audit_fd, p.session, &err) < 0 || start(&p, &err) < 0) {
 		stop(&p);
 		return report_failure(&err);

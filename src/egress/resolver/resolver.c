@@ -364,6 +364,11 @@ static int set_up_ares(struct resolver *r, struct err *err)
 	};
 	int mask = ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_NDOTS |
 		   ARES_OPT_DOMAINS | ARES_OPT_LOOKUPS | ARES_OPT_SOCK_STATE_CB | ARES_OPT_NOROTATE;
+#ifdef ARES_OPT_QUERY_CACHE
+	/* the broker keeps answers, for their TTL; and a sidecar asks again where its agent is */
+	o.qcache_max_ttl = 0;
+	mask |= ARES_OPT_QUERY_CACHE;
+#endif
 	int rc = ares_library_init(ARES_LIB_INIT_ALL);
 
 	if (rc == ARES_SUCCESS)

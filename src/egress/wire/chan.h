@@ -3,7 +3,7 @@
 #pragma once
 #include "egress/wire/messages.h"
 
-enum { CHAN_MAX_FDS = 8 };
+enum { CHAN_MAX_FDS = WIRE_MAX_LISTENERS };
 
 /**
  * struct chan - one end of a channel

@@ -22,7 +22,8 @@ enum broker_fd {
 	BROKER_FD_HOSTS = 7, /* optional: hosts file, for the resolver */
 	BROKER_FD_JAIL = 8,  /* optional: the jail's channel, for the worker as WORKER_FD_LISTENERS */
 	BROKER_FD_CONTROL = 9, /* optional: listening control socket (wire/control.h) */
-	BROKER_FD_BOUND = 10, /* stand-alone: the first of --bound N TCP sockets, bound, not yet listening */
+	BROKER_FD_TOKEN = 10, /* optional: the session's token, read to its end */
+	BROKER_FD_BOUND = 11, /* stand-alone: the first of --bound N TCP sockets, bound, not yet listening */
 };
 
 enum resolver_fd {

@@ -31,6 +31,9 @@ enum wire_state { IN_START = 1 << 0, IN_SERVICE = 1 << 1 };
 	X(NOTE, 6, FROM_WORKER, struct wire_note, 0, IN_SERVICE)                                   \
 	X(ASK_DNS, 7, FROM_WORKER, struct wire_ask_dns, 0, IN_SERVICE)                             \
 	X(DNS_VERDICT, 8, FROM_BROKER, struct wire_dns_verdict, 0, IN_SERVICE)                     \
+	X(TERMS, 9, FROM_BROKER, struct wire_terms, 0, IN_START)                                   \
+	X(ASK_CLIENTS, 10, FROM_WORKER, struct wire_ask_clients, 0, IN_SERVICE)                    \
+	X(CLIENTS, 11, FROM_BROKER, struct wire_clients, 0, IN_SERVICE)                            \
 	/* names channel */                                                                        \
 	X(RESOLVER_READY, 16, FROM_RESOLVER, struct wire_hello, 0, IN_START)                       \
 	X(RESOLVE, 17, FROM_BROKER, struct wire_resolve, 0, IN_SERVICE)                            \
@@ -39,7 +42,7 @@ enum wire_state { IN_START = 1 << 0, IN_SERVICE = 1 << 1 };
 	X(WANT_SOCKET, 24, FROM_RESOLVER, struct wire_want_socket, 0, IN_SERVICE)                  \
 	X(SOCKET, 25, FROM_BROKER, struct wire_socket, 1, IN_SERVICE)                              \
 	/* listeners */                                                                            \
-	X(LISTENERS, 32, FROM_JAIL, struct wire_listeners, 8, IN_START)                            \
+	X(LISTENERS, 32, FROM_JAIL, struct wire_listeners, WIRE_MAX_LISTENERS, IN_START)           \
 	X(READY, 33, FROM_WORKER, struct wire_hello, 0, IN_START)
 
 enum wire_number {
@@ -48,7 +51,16 @@ enum wire_number {
 #undef X
 };
 
-enum { WIRE_VERSION = 1, WIRE_NAME_BYTES = 256, WIRE_MAX_ADDRESSES = 32, WIRE_MAX_LISTENERS = 8 };
+enum {
+	WIRE_VERSION = 1,
+	WIRE_NAME_BYTES = 256,
+	WIRE_MAX_ADDRESSES = 32,
+	WIRE_MAX_LISTENERS = 32,
+	WIRE_MAX_CLIENTS = 8,
+	WIRE_TOKEN_BYTES = 128,
+	WIRE_MAIN_FIRST = WIRE_HELLO, /* of the main channel */
+	WIRE_MAIN_LAST = WIRE_CLIENTS,
+};
 
 /** struct wire_head - stands before every payload */
 struct wire_head {
@@ -151,6 +163,24 @@ struct wire_dns_verdict {
 	uint8_t name[WIRE_NAME_BYTES];
 };
 
+/**
+ * How a sidecar's worker serves; sent before HELLO, and only when something differs from the defaults.
+ * @pool_bits:	0, or the length of the prefix @pool that synthetic addresses come from: IPv4 only then
+ */
+struct wire_terms {
+	uint8_t is_guarded;   /* 1: only clients that CLIENTS names are served, others are cut off */
+	uint8_t tells_health; /* 1: a client with the listener's own address may ask for /health */
+	uint8_t token_n;      /* bytes used in token; 0: proxy credentials are not looked at */
+	uint8_t pool_bits;
+	uint8_t pool[4];
+	uint8_t token[WIRE_TOKEN_BYTES]; /* what Proxy-Authorization must hold when it is sent */
+};
+
+/** Which addresses has the session's agent now? Answered by exactly one CLIENTS; one question at a time */
+struct wire_ask_clients {
+	uint64_t ask; /* the worker's number, echoed */
+};
+
 struct wire_resolve {
 	uint64_t ask;
 	uint8_t name_n;
@@ -163,6 +193,14 @@ struct wire_address {
 	uint8_t pad[3];
 	uint32_t ttl_s;
 	uint8_t bytes[16];
+};
+
+/** The agent's addresses; none when its name leads nowhere, or the resolver had no answer */
+struct wire_clients {
+	uint64_t ask;
+	uint8_t n;
+	uint8_t pad[7];
+	struct wire_address clients[WIRE_MAX_CLIENTS]; /* ttl_s is zero */
 };
 
 enum wire_resolved_status { RESOLVED_OK = 0, RESOLVED_NO_SUCH_NAME = 1, RESOLVED_FAILED = 2 };

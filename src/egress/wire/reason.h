@@ -33,7 +33,9 @@
 	X(METHOD_NOT_ALLOWED, "method-not-allowed", "blocked-by-method-policy",                    \
 	  "the rule does not allow this method")                                                   \
 	X(BUDGET, "budget", "blocked-by-policy", "a budget of the rule or the session is spent")           \
-	X(CLOSED, "closed-from-outside", "blocked-by-policy", "the user closed or refused it")
+	X(CLOSED, "closed-from-outside", "blocked-by-policy", "the user closed or refused it")              \
+	X(WRONG_SESSION, "wrong-session", "blocked-by-policy",                                     \
+	  "the client, or the token that it sent, is not of this session")
 
 enum reason {
 #define X(NAME, word, header, text) REASON_##NAME,

@@ -55,6 +55,9 @@ static struct words words_of(enum reason reason)
 	case REASON_CLOSED:
 		w.phrase = "refused by the user";
 		break;
+	case REASON_WRONG_SESSION:
+		w.phrase = "is asked for with another session's token";
+		break;
 	case REASON_BUDGET:
 		w = (struct words){403, "http_request_denied", "budget spent",
 				   "may help when the budget's period is over."};

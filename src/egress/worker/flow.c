@@ -4,6 +4,7 @@
 #include "base/own.h"
 #include "egress/worker/denial.h"
 #include "egress/worker/front.h"
+#include "egress/worker/guard.h"
 #include "egress/worker/http.h"
 #include "egress/worker/refuse.h"
 #include "egress/worker/worker.h"
@@ -235,7 +236,8 @@ void flow_new(struct worker *w, int fd, enum wire_listener_kind kind,
 	switch (kind) {
 	case LISTEN_PROXY:
 		f->front = FRONT_PROXY;
-		front_proxy_read(f);
+		if (guard_admit(f))
+			front_proxy_read(f);
 		break;
 	case LISTEN_TRANSPARENT:
 		front_transparent_start(f);
@@ -409,6 +411,7 @@ void flow_close(struct flow *f)
 	flow_enter(f, FLOW_CLOSED);
 	drop_question(f);
 	front_dns_close(f);
+	guard_forget(f);
 	flow_end_upstream(f, REASON_NONE, (struct span){0});
 	/* nobody else has this socket: closing it ends the watching too */
 	fd_drop(&f->client.fd);

@@ -72,6 +72,7 @@ struct flow {
 	struct named *named;
 	struct dns_ask *dns; /* the question that waits for the broker */
 	struct wire_refused *refusal;
+	uint64_t held_for; /* the question to the broker that a held flow waits for (guard.h) */
 	uint8_t client_address[16];
 	uint16_t client_port;
 	uint16_t port;
@@ -84,6 +85,8 @@ struct flow {
 	bool wants_json;
 	bool has_ended;
 	bool is_again; /* in the worker's list of relays that have more to do */
+	bool is_held;  /* in the guard's list of those whose address is being looked up */
+	bool is_own;   /* it comes from the listener's own address */
 	bool lingers;
 	bool is_watched;       /* the client's socket is in the loop */
 	bool client_out, upstream_out; /* the loop tells when they take bytes again */

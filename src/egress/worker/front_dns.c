@@ -111,11 +111,12 @@ static void answer_refused(const struct target *to, const struct dns_question *q
 	       &(struct dns_reply){.rcode = DNS_NXDOMAIN, .ttl_s = 1, .ede = DNS_EDE_BLOCKED, .ede_text = text});
 }
 
-static void answer_allowed(const struct target *to, const struct dns_question *q, const struct named *e)
+static void answer_allowed(const struct worker *w, const struct target *to, const struct dns_question *q,
+			   const struct named *e)
 {
-	struct addr a = names_address(e, q->type == DNS_AAAA);
+	struct addr a = names_address(&w->names, e, q->type == DNS_AAAA);
 
-	if (q->type != DNS_A && q->type != DNS_AAAA)
+	if (q->type != DNS_A && (q->type != DNS_AAAA || !w->names.has_v6))
 		answer_nothing(to, q);
 	else
 		answer(to, q,
@@ -150,7 +151,7 @@ static void verdict(struct asker *asker, const struct wire_dns_verdict *v)
 		struct named *e =
 			names_give(&a->w->names, &name, v->is_wild, loop_now_ms(a->w->loop));
 		if (e)
-			answer_allowed(&a->to, &a->q, e);
+			answer_allowed(a->w, &a->to, &a->q, e);
 		else
 			answer_refused(&a->to, &a->q, REASON_BUDGET);
 	}
@@ -205,7 +206,7 @@ static void take_question(struct worker *w, const struct target *to, struct span
 	}
 	struct named *e = names_fresh(&w->names, &name, loop_now_ms(w->loop));
 	if (e)
-		answer_allowed(to, &q, e);
+		answer_allowed(w, to, &q, e);
 	else
 		ask(w, to, &q, &name);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/own.h"
 #include "egress/worker/front.h"
+#include "egress/worker/guard.h"
 #include "egress/worker/http.h"
 #include "egress/worker/refuse.h"
 #include "egress/worker/worker.h"
@@ -23,8 +24,32 @@ static void take_connect(struct flow *f, const struct http_head *head)
 	flow_ask(f, SEEN_IN_CONNECT);
 }
 
+static void tell_health(struct flow *f)
+{
+	static const char well[] = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 3\r\n"
+				   "Connection: close\r\n\r\nok\n";
+
+	flow_enter(f, FLOW_LINGER);
+	if (flow_say(f, well, sizeof(well) - 1))
+		refuse_go_on(f);
+	else
+		flow_close(f);
+}
+
 static void take_head(struct flow *f, const struct http_head *head)
 {
+	if (guard_is_health(f, head)) {
+		tell_health(f);
+		return;
+	}
+	if (f->is_own && f->w->guard.is_on) {
+		flow_reset(f); /* the sidecar itself has no errand outside */
+		return;
+	}
+	if (!guard_bears(&f->w->guard, head)) {
+		refuse_stranger(f, head->host);
+		return;
+	}
 	switch (head->form) {
 	case HTTP_AUTHORITY:
 		take_connect(f, head);
@@ -56,7 +81,10 @@ void front_proxy_read(struct flow *f)
 			return;
 		}
 		if (f->in.p[0] == SOCKS_4A || f->in.p[0] == SOCKS_5) {
-			front_socks_read(f);
+			if (f->is_own && f->w->guard.is_on)
+				flow_reset(f);
+			else
+				front_socks_read(f);
 			return;
 		}
 		switch (http_request_parse(buf_span(&f->in), &head, &why)) {

@@ -174,6 +174,10 @@ static enum step take_request(struct flow *f, const struct http_head *head)
 		reject(f, reason, head->host);
 		return STEP_OVER;
 	}
+	if (!f->http->is_fixed && !guard_bears(&f->w->guard, head)) {
+		refuse_stranger(f, head->host);
+		return STEP_OVER;
+	}
 	if (f->http->is_fixed ? f->number != 0 : is_for_upstream(f, head))
 		return serve(f, head);
 	if (f->http->is_fixed) {

@@ -4,13 +4,38 @@
 #include <assert.h>
 #include <stdlib.h>
 
-static const uint8_t pool_v4[] = {198, 18};
+static const uint8_t pool_v4[4] = {198, 18};
 static const uint8_t pool_v6[12] = {0xfd, 0x64, 0x72, 0x79, 0x64, 0x6f, 0x63, 0x6b};
 
 void names_init(struct names *names)
 {
 	TAILQ_INIT(&names->by_age);
 	names->next_slot = 1;
+	memcpy(names->pool, pool_v4, sizeof(pool_v4));
+	names->pool_bits = NAMES_POOL_BITS;
+	names->has_v6 = true;
+}
+
+/* As many addresses as the pool has. */
+static uint32_t pool_size(const struct names *names)
+{
+	return 1u << (32 - names->pool_bits);
+}
+
+static uint32_t number_of(const uint8_t v4[4])
+{
+	return (uint32_t)v4[0] << 24 | (uint32_t)v4[1] << 16 | (uint32_t)v4[2] << 8 | v4[3];
+}
+
+bool names_use_pool(struct names *names, const uint8_t pool[4], unsigned bits)
+{
+	if (bits < NAMES_POOL_MIN_BITS || bits > NAMES_POOL_MAX_BITS ||
+	    number_of(pool) & ((1u << (32 - bits)) - 1))
+		return false;
+	memcpy(names->pool, pool, sizeof(names->pool));
+	names->pool_bits = bits;
+	names->has_v6 = false;
+	return true;
 }
 
 void names_drop(struct names *names)
@@ -113,11 +138,13 @@ static void forget_old(struct names *names, uint64_t now_ms)
 
 static uint32_t take_slot(struct names *names)
 {
-	static_assert(NAMES_MAX < NAMES_POOL - 2, "a free slot is always found");
+	uint32_t last = pool_size(names) - 2;
+
+	static_assert(NAMES_MAX < (1 << (32 - NAMES_POOL_MAX_BITS)) - 2, "a free slot is always found");
 	while (by_slot(names, names->next_slot))
-		names->next_slot = names->next_slot < NAMES_POOL - 2 ? names->next_slot + 1 : 1;
+		names->next_slot = names->next_slot < last ? names->next_slot + 1 : 1;
 	uint32_t slot = names->next_slot;
-	names->next_slot = slot < NAMES_POOL - 2 ? slot + 1 : 1;
+	names->next_slot = slot < last ? slot + 1 : 1;
 	return slot;
 }
 
@@ -149,24 +176,22 @@ struct named *names_give(struct names *names, const struct name *name, bool is_w
 struct named *names_find(struct names *names, const struct addr *a)
 {
 	const uint8_t *v4 = a->is_v6 ? a->bytes + sizeof(pool_v6) : a->bytes;
+	uint32_t slot = number_of(v4) ^ number_of(names->pool);
 
-	bool is_ours = (!a->is_v6 || memcmp(a->bytes, pool_v6, sizeof(pool_v6)) == 0) &&
-		       v4[0] == pool_v4[0] && (v4[1] & 0xfe) == pool_v4[1];
-	if (!is_ours)
-		return NULL;
-	return by_slot(names, (uint32_t)(v4[1] & 1) << 16 | (uint32_t)v4[2] << 8 | v4[3]);
+	bool is_ours = (!a->is_v6 || (names->has_v6 && memcmp(a->bytes, pool_v6, sizeof(pool_v6)) == 0)) &&
+		       slot < pool_size(names);
+	return is_ours ? by_slot(names, slot) : NULL;
 }
 
-struct addr names_address(const struct named *named, bool is_v6)
+struct addr names_address(const struct names *names, const struct named *named, bool is_v6)
 {
 	struct addr a = {.is_v6 = is_v6};
 	uint8_t *v4 = is_v6 ? a.bytes + sizeof(pool_v6) : a.bytes;
+	uint32_t number = number_of(names->pool) | named->slot;
 
 	if (is_v6)
 		memcpy(a.bytes, pool_v6, sizeof(pool_v6));
-	v4[0] = pool_v4[0];
-	v4[1] = (uint8_t)(pool_v4[1] | named->slot >> 16);
-	v4[2] = (uint8_t)(named->slot >> 8);
-	v4[3] = (uint8_t)named->slot;
+	for (int i = 0; i < 4; i++)
+		v4[i] = (uint8_t)(number >> (24 - 8 * i));
 	return a;
 }

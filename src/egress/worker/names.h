@@ -18,7 +18,9 @@ enum {
 	NAMES_WILD_A_MINUTE = 120,
 	NAMES_WILD_A_SESSION = 4096,
 	NAMES_BUCKETS = 4096,
-	NAMES_POOL = 1 << 17, /* 198.18.0.0/15 */
+	NAMES_POOL_BITS = 15, /* of the default, 198.18.0.0/15 */
+	NAMES_POOL_MIN_BITS = 8,
+	NAMES_POOL_MAX_BITS = 17, /* a longer prefix holds fewer than NAMES_MAX addresses */
 };
 
 struct named;
@@ -27,7 +29,7 @@ TAILQ_HEAD(named_queue, named);
 
 /**
  * struct named - a name with its address
- * @slot:	offset into the pool, 1 to NAMES_POOL - 2
+ * @slot:	offset into the pool; its first and last address stand for nobody
  * @n_flows:	that use the address now
  * @given_ms:	of the last answer
  * @allowed_ms:	when the broker last said yes
@@ -46,6 +48,9 @@ struct named {
 struct names {
 	struct named_bucket names[NAMES_BUCKETS], slots[NAMES_BUCKETS];
 	struct named_queue by_age; /* oldest answer first */
+	uint8_t pool[4];
+	unsigned pool_bits;
+	bool has_v6; /* names have an IPv6 address too */
 	size_t n;
 	uint32_t next_slot;
 	size_t n_wild_minute, n_wild_session;
@@ -53,6 +58,16 @@ struct names {
 };
 
 void names_init(struct names *names);
+
+/**
+ * names_use_pool() - addresses come from the IPv4 prefix @pool/@bits, and there are no IPv6 ones
+ *
+ * For a network namespace without the jail's routes, where only 127.0.0.0/8 is local. Before the first name.
+ *
+ * Return: false when @bits is not from NAMES_POOL_MIN_BITS to NAMES_POOL_MAX_BITS, or bits below it are set.
+ */
+bool names_use_pool(struct names *names, const uint8_t pool[4], unsigned bits);
+
 void names_drop(struct names *names);
 
 /** names_fresh() - the entry of @name if the broker allowed it less than a TTL ago, else NULL */
@@ -69,4 +84,4 @@ struct named *names_give(struct names *names, const struct name *name, bool is_w
 struct named *names_find(struct names *names, const struct addr *a);
 
 /** names_address() - the address of @named in the family asked for */
-struct addr names_address(const struct named *named, bool is_v6);
+struct addr names_address(const struct names *names, const struct named *named, bool is_v6);

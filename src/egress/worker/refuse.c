@@ -138,12 +138,23 @@ void refuse_late(struct flow *f, enum reason reason, struct span seen, uint8_t a
 		flow_reset(f);
 }
 
+static void refuse_unasked(struct flow *f, enum reason reason, enum wire_source seen_in, struct span host)
+{
+	struct wire_refused why = {.reason = reason};
+
+	asks_note(f->w, reason, seen_in, host, f->port);
+	refuse_flow(f, &why);
+}
+
 void refuse_malformed(struct flow *f, enum wire_source seen_in, struct span host)
 {
-	struct wire_refused why = {.reason = REASON_MALFORMED};
+	refuse_unasked(f, REASON_MALFORMED, seen_in, host);
+}
 
-	asks_note(f->w, REASON_MALFORMED, seen_in, host, f->port);
-	refuse_flow(f, &why);
+void refuse_stranger(struct flow *f, struct span host)
+{
+	flow_end_upstream(f, REASON_NONE, (struct span){0});
+	refuse_unasked(f, REASON_WRONG_SESSION, SEEN_IN_HTTP, host);
 }
 
 /* What the client said so far is enough to answer it; false while it is not. */

@@ -23,5 +23,8 @@ void refuse_late(struct flow *f, enum reason reason, struct span seen, uint8_t a
 /** refuse_malformed() - NOTE for the log, a refusal for the client. @host: what is known, may be empty */
 void refuse_malformed(struct flow *f, enum wire_source seen_in, struct span host);
 
+/** refuse_stranger() - the request carries another session's token; as refuse_malformed() */
+void refuse_stranger(struct flow *f, struct span host);
+
 /** refuse_go_on() - FLOW_LINGER: say the rest, then read on until the client has closed or linger_ms is over */
 void refuse_go_on(struct flow *f);

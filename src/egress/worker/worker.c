@@ -184,6 +184,11 @@ static void check_ready(struct worker *w)
 
 	if (!w->has_hello || !w->has_listeners)
 		return;
+	for (size_t i = 0; w->guard.is_on && i < w->n_listeners; i++)
+		if (w->listeners[i].kind != LISTEN_PROXY) {
+			worker_over(w, "a listener that cannot be guarded", true);
+			return;
+		}
 	worker_accept_check(w);
 	if (chan_send(&w->channel, WIRE_READY, &hello, NULL, 0, MSG_DONTWAIT) < 0)
 		worker_over(w, "whoever handed over the listeners cannot be told", false);
@@ -217,8 +222,26 @@ static void channel_ready(struct loop_source *source, uint32_t events)
 	}
 }
 
+static void take_terms(struct worker *w, const struct wire_terms *t)
+{
+	bool is_good = guard_set(&w->guard, t) &&
+		       (!t->pool_bits || names_use_pool(&w->names, t->pool, t->pool_bits));
+
+	if (!is_good)
+		worker_over(w, "TERMS that mean nothing", true);
+}
+
 static void take_from_broker(struct worker *w, struct chan_message *m)
 {
+	if (m->number == WIRE_TERMS) {
+		take_terms(w, &m->payload.TERMS);
+		return;
+	}
+	if (m->number == WIRE_CLIENTS) {
+		if (!guard_take(w, &m->payload.CLIENTS))
+			worker_over(w, "CLIENTS that mean nothing", true);
+		return;
+	}
 	if (m->number != WIRE_HELLO) {
 		asks_take(w, m);
 		return;
@@ -324,7 +347,7 @@ static struct worker *start(const struct worker_settings *set, struct err *err)
 	w->set = *set;
 	w->loop = set->loop;
 	w->asks.chan =
-		(struct chan){set->broker_fd, FROM_BROKER, IN_START, WIRE_HELLO, WIRE_DNS_VERDICT};
+		(struct chan){set->broker_fd, FROM_BROKER, IN_START, WIRE_MAIN_FIRST, WIRE_MAIN_LAST};
 	w->asks.queue.max = ASKS_QUEUE_MAX_BYTES;
 	w->channel = (struct chan){set->listeners_fd, FROM_JAIL, IN_START, WIRE_LISTENERS, WIRE_READY};
 	w->broker_source = (struct loop_source){set->broker_fd, broker_ready};
@@ -336,6 +359,7 @@ static struct worker *start(const struct worker_settings *set, struct err *err)
 	TAILQ_INIT(&w->dead);
 	TAILQ_INIT(&w->again);
 	names_init(&w->names);
+	guard_init(&w->guard);
 	int rc = loop_add(w->loop, &w->broker_source, EPOLLIN);
 	if (rc == 0)
 		rc = loop_add(w->loop, &w->channel_source, EPOLLIN);

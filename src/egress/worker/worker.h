@@ -14,6 +14,7 @@
 #include "egress/worker/asks.h"
 #include "egress/worker/flow.h"
 #include "egress/worker/front.h"
+#include "egress/worker/guard.h"
 #include "egress/worker/names.h"
 #include "egress/worker/pipes.h"
 
@@ -71,6 +72,7 @@ struct worker {
 	size_t n_flows;
 	struct pipes pipes;
 	struct names names;
+	struct guard guard;
 	struct dns_ask_list dns_asks;
 	const char *why_over; /* NULL while all is well */
 	bool is_breach;

@@ -60,6 +60,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	assert(audit_init(&audit, -1, "fuzz", &err) == 0);
 	for (size_t i = 0; i < 3; i++)
 		assert(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pairs[i]) == 0);
+	static const struct name agent = {.n = 7, .text = "a-agent"};
+	static const struct broker_closed closed = {.net = {.bytes = {10}}, .bits = 8};
+	static const struct wire_terms terms = {.is_guarded = 1};
 	const struct broker_settings settings = {.loop = loop,
 						 .rules = set,
 						 .audit = &audit,
@@ -68,7 +71,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 						 .sockets_fd = pairs[2][1],
 						 .servers = &server,
 						 .n_servers = 1,
-						 .max_flows = 16};
+						 .max_flows = 16,
+						 .terms = &terms,
+						 .agent = &agent,
+						 .closed = &closed,
+						 .n_closed = 1};
 	struct broker *b = broker_new(&settings, &err);
 	assert(b);
 	send_packet(pairs[1][0], WIRE_RESOLVER_READY, (struct span){0});

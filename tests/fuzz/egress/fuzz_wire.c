@@ -22,8 +22,8 @@ static const int most_fds[] = {
 
 /* What is heard from each peer. */
 static const struct chan channels[] = {
-	{.peer = FROM_WORKER, .first = WIRE_HELLO, .last = WIRE_DNS_VERDICT},
-	{.peer = FROM_BROKER, .first = WIRE_HELLO, .last = WIRE_DNS_VERDICT},
+	{.peer = FROM_WORKER, .first = WIRE_MAIN_FIRST, .last = WIRE_MAIN_LAST},
+	{.peer = FROM_BROKER, .first = WIRE_MAIN_FIRST, .last = WIRE_MAIN_LAST},
 	{.peer = FROM_RESOLVER, .first = WIRE_RESOLVER_READY, .last = WIRE_RESOLVED},
 	{.peer = FROM_JAIL, .first = WIRE_LISTENERS, .last = WIRE_LISTENERS},
 };

@@ -50,6 +50,9 @@ static void make_channel(struct chan *mine, int *theirs, uint16_t first, uint16_
 	*theirs = ends[1];
 }
 
+/* What a sidecar's broker has besides; a test sets it before set_up(). */
+static struct broker_settings sidecar;
+
 /* @rules may say PORT where the number of the test's own listener goes. */
 static void set_up(struct bench *t, const char *rules)
 {
@@ -72,7 +75,7 @@ static void set_up(struct bench *t, const char *rules)
 	if (ruleset_load(span_of(text), "rules", &t->rules, &err) < 0)
 		fail_msg("%s", err.text);
 	assert_int_equal(audit_init(&t->audit, fileno(t->log), "s-1", &err), 0);
-	make_channel(&t->worker, &t->ends[0], WIRE_HELLO, WIRE_DNS_VERDICT);
+	make_channel(&t->worker, &t->ends[0], WIRE_MAIN_FIRST, WIRE_MAIN_LAST);
 	make_channel(&t->names, &t->ends[1], WIRE_RESOLVER_READY, WIRE_RESOLVED);
 	make_channel(&t->sockets, &t->ends[2], WIRE_WANT_SOCKET, WIRE_SOCKET);
 	t->names.state = t->sockets.state = IN_SERVICE;
@@ -85,7 +88,11 @@ static void set_up(struct bench *t, const char *rules)
 						 .sockets_fd = t->ends[2],
 						 .servers = &t->server,
 						 .n_servers = 1,
-						 .max_flows = 400};
+						 .max_flows = 400,
+						 .terms = sidecar.terms,
+						 .agent = sidecar.agent,
+						 .closed = sidecar.closed,
+						 .n_closed = sidecar.n_closed};
 	t->broker = broker_new(&settings, &err);
 	assert_non_null(t->broker);
 }
@@ -697,6 +704,85 @@ static void the_resolver_gets_sockets_to_its_servers_and_to_nothing_else(void **
 	tear_down(&t);
 }
 
+static void no_rule_opens_a_network_that_the_sidecar_is_on(void **state)
+{
+	(void)state;
+	static const struct broker_closed closed[] = {{.net = {.bytes = {127}}, .bits = 8},
+						      {.net = {.bytes = {172, 30}}, .bits = 16}};
+	struct bench t;
+	sidecar = (struct broker_settings){.closed = closed, .n_closed = 2};
+	set_up_started(&t, "allow near.example:PORT private loopback\nallow 127.0.0.1:PORT raw\n"
+			   "allow host.drydock.internal:PORT\n");
+	ask(&t, 1, "near.example", t.port);
+	answer_one(&t, expect_resolve(&t, "near.example"), "172.30.255.1");
+	expect_refused(&t, 1, REASON_PRIVATE_ADDRESS);
+	expect_audit(&t, "\"name\":\"near.example\"", "of a network of the session's own");
+	ask(&t, 2, "127.0.0.1", t.port);
+	expect_refused(&t, 2, REASON_PRIVATE_ADDRESS);
+	ask(&t, 3, "host.drydock.internal", t.port);
+	expect_refused(&t, 3, REASON_PRIVATE_ADDRESS);
+	tear_down(&t);
+	sidecar.n_closed = 0; /* the twin */
+	set_up_started(&t, "allow 127.0.0.1:PORT raw\n");
+	ask(&t, 2, "127.0.0.1", t.port);
+	(void)close(expect_opened(&t, 2, NULL));
+	tear_down(&t);
+	sidecar = (struct broker_settings){0};
+}
+
+static uint64_t ask_clients(struct bench *t, uint64_t ask)
+{
+	struct wire_ask_clients q = {.ask = ask};
+
+	assert_int_equal(chan_send(&t->worker, WIRE_ASK_CLIENTS, &q, NULL, 0, 0), 0);
+	return expect_resolve(t, "agent-1");
+}
+
+static struct wire_clients take_clients(struct bench *t, uint64_t ask)
+{
+	struct chan_message m;
+
+	next_message(t, &t->worker, &m);
+	assert_int_equal(m.number, WIRE_CLIENTS);
+	assert_int_equal(m.payload.CLIENTS.ask, ask);
+	return m.payload.CLIENTS;
+}
+
+static void the_agents_addresses_are_looked_up_each_time(void **state)
+{
+	(void)state;
+	static const struct name agent = {.n = 7, .text = "agent-1"};
+	static const struct wire_terms terms = {.is_guarded = 1};
+	struct bench t;
+	struct chan_message m;
+	struct wire_hello hello = {.version = WIRE_VERSION};
+	sidecar = (struct broker_settings){.agent = &agent, .terms = &terms};
+	set_up(&t, "");
+	assert_int_equal(chan_send(&t.names, WIRE_RESOLVER_READY, &hello, NULL, 0, 0), 0);
+	next_message(&t, &t.worker, &m);
+	assert_int_equal(m.number, WIRE_TERMS);
+	next_message(&t, &t.worker, &m);
+	assert_int_equal(m.number, WIRE_HELLO);
+	t.worker.state = IN_SERVICE;
+	answer_one(&t, ask_clients(&t, 1), "172.30.0.3");
+	struct wire_clients c = take_clients(&t, 1);
+	assert_int_equal(c.n, 1);
+	assert_memory_equal(c.clients[0].bytes, ((uint8_t[]){172, 30, 0, 3}), 4);
+	struct wire_resolved none = {.ask = ask_clients(&t, 2), .status = RESOLVED_NO_SUCH_NAME};
+	assert_int_equal(chan_send(&t.names, WIRE_RESOLVED, &none, NULL, 0, 0), 0);
+	assert_int_equal(take_clients(&t, 2).n, 0);
+	(void)ask_clients(&t, 3);
+	struct wire_ask_clients second = {.ask = 4};
+	assert_int_equal(chan_send(&t.worker, WIRE_ASK_CLIENTS, &second, NULL, 0, 0), 0);
+	assert_non_null(strstr(why_over(&t), "the worker broke the protocol (ASK_CLIENTS out of turn)"));
+	tear_down(&t);
+	sidecar = (struct broker_settings){0};
+	set_up_started(&t, ""); /* where nothing is guarded nobody may ask */
+	assert_int_equal(chan_send(&t.worker, WIRE_ASK_CLIENTS, &second, NULL, 0, 0), 0);
+	assert_non_null(strstr(why_over(&t), "the worker broke the protocol"));
+	tear_down(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -722,6 +808,8 @@ int main(void)
 		cmocka_unit_test(whatever_breaks_the_protocol_ends_the_egress),
 		cmocka_unit_test(the_end_of_a_peer_ends_the_egress),
 		cmocka_unit_test(the_resolver_gets_sockets_to_its_servers_and_to_nothing_else),
+		cmocka_unit_test(no_rule_opens_a_network_that_the_sidecar_is_on),
+		cmocka_unit_test(the_agents_addresses_are_looked_up_each_time),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

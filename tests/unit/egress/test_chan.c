@@ -39,14 +39,14 @@ static int lowest_free(void)
 /* The worker's end of the main channel. */
 static struct chan worker_end(void)
 {
-	return (struct chan){ends[1], FROM_BROKER, IN_SERVICE, WIRE_HELLO, WIRE_DNS_VERDICT};
+	return (struct chan){ends[1], FROM_BROKER, IN_SERVICE, WIRE_MAIN_FIRST, WIRE_MAIN_LAST};
 }
 
 static void put_raw(const void *bytes, size_t n, int n_fds)
 {
 	union {
 		struct cmsghdr align;
-		char bytes[CMSG_SPACE(sizeof(int) * 16)];
+		char bytes[CMSG_SPACE(sizeof(int) * (CHAN_MAX_FDS + 8))];
 	} control = {0};
 	struct iovec iov = {(void *)(uintptr_t)bytes, n};
 	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
@@ -87,7 +87,7 @@ static void assert_breach(const struct chan *ch, const char *expected)
 static void a_message_arrives_as_it_was_sent(void **state)
 {
 	(void)state;
-	struct chan broker = {ends[0], FROM_WORKER, IN_SERVICE, WIRE_HELLO, WIRE_DNS_VERDICT}, ch = worker_end();
+	struct chan broker = {ends[0], FROM_WORKER, IN_SERVICE, WIRE_MAIN_FIRST, WIRE_MAIN_LAST}, ch = worker_end();
 	struct wire_opened o = {.flow = 7, .judge = JUDGE_TLS, .name_n = 1, .name = "a"};
 	const char *why = NULL;
 
@@ -184,7 +184,7 @@ static void what_is_no_message_is_a_breach(void **state)
 	assert_breach(&ch, "unknown message");
 	put_message(WIRE_OPENED, WIRE_VERSION, 0, sizeof(union wire_payload) + 1, 0);
 	assert_breach(&ch, "packet longer than any message");
-	put_message(WIRE_OPENED, WIRE_VERSION, 0, 0, 16);
+	put_message(WIRE_OPENED, WIRE_VERSION, 0, 0, CHAN_MAX_FDS + 8);
 	assert_breach(&ch, "packet longer than any message");
 	assert_int_equal(lowest_free(), before);
 }
@@ -205,7 +205,7 @@ static void the_end_of_the_peer_is_an_end(void **state)
 static void sending_tells_of_a_full_socket_and_of_nobody_there(void **state)
 {
 	(void)state;
-	struct chan broker = {ends[0], FROM_WORKER, IN_SERVICE, WIRE_HELLO, WIRE_DNS_VERDICT};
+	struct chan broker = {ends[0], FROM_WORKER, IN_SERVICE, WIRE_MAIN_FIRST, WIRE_MAIN_LAST};
 	struct wire_refused why = {0};
 	int rc;
 

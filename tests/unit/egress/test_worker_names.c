@@ -44,7 +44,7 @@ static struct named *give(unsigned i, bool is_wild, uint64_t now_ms)
 static void a_name_has_one_address_in_each_family(void **state)
 {
 	struct named *e = give(1, false, 1000);
-	struct addr v4 = names_address(e, false), v6 = names_address(e, true);
+	struct addr v4 = names_address(table, e, false), v6 = names_address(table, e, true);
 	char text[ADDR_TEXT_BYTES];
 
 	(void)state;
@@ -85,21 +85,21 @@ static void a_verdict_is_fresh_for_a_ttl(void **state)
 
 static void an_address_outlives_its_last_answer_by_ten_minutes(void **state)
 {
-	struct addr a = names_address(give(1, false, 1000), false);
+	struct addr a = names_address(table, give(1, false, 1000), false);
 
 	(void)state;
 	give(2, false, 1000 + NAMES_KEEP_MS - 1);
 	assert_non_null(names_find(table, &a));
 	give(3, false, 1000 + NAMES_KEEP_MS);
 	assert_null(names_find(table, &a));
-	struct addr again = names_address(give(4, false, 1000 + NAMES_KEEP_MS), false);
+	struct addr again = names_address(table, give(4, false, 1000 + NAMES_KEEP_MS), false);
 	assert_false(addr_equal(&a, &again));
 }
 
 static void an_address_in_use_is_never_given_away(void **state)
 {
 	struct named *e = give(1, false, 1000);
-	struct addr a = names_address(e, false);
+	struct addr a = names_address(table, e, false);
 
 	(void)state;
 	e->n_flows = 1;
@@ -146,6 +146,35 @@ static void the_table_has_an_end_and_makes_room_when_names_grow_old(void **state
 	assert_non_null(give(NAMES_MAX, false, 1000 + NAMES_KEEP_MS));
 }
 
+static void another_pool_has_ipv4_addresses_only_and_as_many_names(void **state)
+{
+	static const uint8_t pool[4] = {127, 77, 0, 0}, odd[4] = {127, 77, 0, 1};
+	char text[ADDR_TEXT_BYTES];
+	struct addr out, v6 = {.is_v6 = true, .bytes = {0xfd, 0x64, 0x72, 0x79, 0x64, 0x6f, 0x63, 0x6b, 0, 0, 0, 0, 127, 77, 0, 1}};
+
+	(void)state;
+	assert_false(names_use_pool(table, odd, 16));
+	assert_false(names_use_pool(table, pool, NAMES_POOL_MAX_BITS + 1));
+	assert_false(names_use_pool(table, pool, NAMES_POOL_MIN_BITS - 1));
+	assert_true(names_use_pool(table, pool, 16));
+	assert_false(table->has_v6);
+	for (unsigned i = 0; i < NAMES_MAX; i++) {
+		struct named *e = give(i, false, 1000);
+		assert_non_null(e);
+		out = names_address(table, e, false);
+		assert_ptr_equal(names_find(table, &out), e);
+		if (i == 0 || i == 256) {
+			addr_print(&out, text);
+			assert_string_equal(text, i ? "127.77.1.1" : "127.77.0.1");
+		}
+	}
+	assert_null(names_find(table, &v6));
+	assert_true(addr_parse(span_of("127.0.0.1"), &out));
+	assert_null(names_find(table, &out));
+	assert_true(addr_parse(span_of("198.18.0.1"), &out));
+	assert_null(names_find(table, &out));
+}
+
 #define TABLE(test) cmocka_unit_test_setup_teardown(test, up, down)
 
 int main(void)
@@ -158,6 +187,7 @@ int main(void)
 		TABLE(an_address_in_use_is_never_given_away),
 		TABLE(new_names_under_a_wildcard_are_limited_a_minute),
 		TABLE(new_names_under_a_wildcard_are_limited_a_session),
+		TABLE(another_pool_has_ipv4_addresses_only_and_as_many_names),
 		TABLE(the_table_has_an_end_and_makes_room_when_names_grow_old),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

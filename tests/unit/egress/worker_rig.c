@@ -92,7 +92,7 @@ static int listener(const char *address, uint16_t port, int type)
 	return fd;
 }
 
-static void hand_over(int fd)
+static void hand_over(int fd, bool is_guarded)
 {
 	struct wire_listeners l = {0};
 	struct chan jail = {fd, FROM_WORKER, IN_START, WIRE_LISTENERS, WIRE_READY};
@@ -102,6 +102,8 @@ static void hand_over(int fd)
 
 	l.kind[l.n] = LISTEN_PROXY;
 	fds[l.n++] = listener("127.0.0.1", RIG_PROXY_PORT, SOCK_STREAM);
+	if (is_guarded) /* a sidecar has one */
+		goto send;
 	l.kind[l.n] = LISTEN_DNS_UDP;
 	fds[l.n++] = dual_listener(53, SOCK_DGRAM);
 	l.kind[l.n] = LISTEN_DNS_TCP;
@@ -110,6 +112,7 @@ static void hand_over(int fd)
 		l.kind[l.n] = LISTEN_TRANSPARENT;
 		fds[l.n++] = dual_listener(transparent_ports[i], SOCK_STREAM);
 	}
+send:
 	assert_int_equal(chan_send(&jail, WIRE_LISTENERS, &l, fds, l.n, 0), 0);
 	for (int i = 0; i < l.n; i++)
 		(void)close(fds[i]);
@@ -153,7 +156,7 @@ static void set_limit(int fd)
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
 }
 
-static int up(void **state, uint32_t limit_ms, size_t max_flows)
+static int up(void **state, uint32_t limit_ms, size_t max_flows, const struct wire_terms *terms)
 {
 	struct rig *r = calloc(1, sizeof(*r));
 	struct wire_hello hello = {.version = WIRE_VERSION};
@@ -174,12 +177,14 @@ static int up(void **state, uint32_t limit_ms, size_t max_flows)
 	(void)close(jail[1]);
 	set_limit(broker[0]);
 	set_limit(jail[0]);
-	r->broker = (struct chan){broker[0], FROM_WORKER, IN_SERVICE, WIRE_HELLO, WIRE_DNS_VERDICT};
+	r->broker = (struct chan){broker[0], FROM_WORKER, IN_SERVICE, WIRE_MAIN_FIRST, WIRE_MAIN_LAST};
 	r->listener = listener("127.0.0.1", 0, SOCK_STREAM);
 	assert_int_equal(getsockname(r->listener, (struct sockaddr *)&at, &n), 0);
 	r->listener_port = ntohs(at.sin_port);
+	if (terms)
+		assert_int_equal(chan_send(&r->broker, WIRE_TERMS, terms, NULL, 0, 0), 0);
 	assert_int_equal(chan_send(&r->broker, WIRE_HELLO, &hello, NULL, 0, 0), 0);
-	hand_over(jail[0]);
+	hand_over(jail[0], terms && terms->is_guarded);
 	(void)close(jail[0]);
 	*state = r;
 	return 0;
@@ -187,22 +192,27 @@ static int up(void **state, uint32_t limit_ms, size_t max_flows)
 
 int rig_up(void **state)
 {
-	return up(state, LONG_MS, RIG_MAX_FLOWS);
+	return up(state, LONG_MS, RIG_MAX_FLOWS, NULL);
+}
+
+int rig_up_on_terms(void **state, const struct wire_terms *terms)
+{
+	return up(state, LONG_MS, RIG_MAX_FLOWS, terms);
 }
 
 int rig_up_impatient(void **state)
 {
-	return up(state, SHORT_MS, RIG_MAX_FLOWS);
+	return up(state, SHORT_MS, RIG_MAX_FLOWS, NULL);
 }
 
 int rig_up_brisk(void **state)
 {
-	return up(state, BRISK_MS, RIG_MAX_FLOWS);
+	return up(state, BRISK_MS, RIG_MAX_FLOWS, NULL);
 }
 
 int rig_up_roomy(void **state)
 {
-	return up(state, LONG_MS, ROOMY_FLOWS);
+	return up(state, LONG_MS, ROOMY_FLOWS, NULL);
 }
 
 int rig_down(void **state)
@@ -222,7 +232,12 @@ int rig_down(void **state)
 
 int rig_connect(const char *text, uint16_t port)
 {
-	struct sockaddr_storage to;
+	return rig_connect_from(NULL, text, port);
+}
+
+int rig_connect_from(const char *from, const char *text, uint16_t port)
+{
+	struct sockaddr_storage to, own;
 	struct addr a;
 	int on = 1;
 
@@ -231,6 +246,11 @@ int rig_connect(const char *text, uint16_t port)
 	int fd = socket(to.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	set_limit(fd);
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	struct addr mine;
+	if (from) {
+		assert_true(addr_parse(span_of(from), &mine));
+		assert_int_equal(bind(fd, (struct sockaddr *)&own, addr_to_sockaddr(&mine, 0, &own)), 0);
+	}
 	assert_int_equal(connect(fd, (struct sockaddr *)&to, n), 0);
 	return fd;
 }
@@ -313,6 +333,25 @@ static struct chan_message take_message(struct rig *r, enum wire_number number)
 	assert_int_equal(chan_recv(&r->broker, 0, &m, &why), CHAN_MESSAGE);
 	assert_string_equal(wire_name((uint16_t)m.number), wire_name((uint16_t)number));
 	return m;
+}
+
+uint64_t rig_take_ask_clients(struct rig *r)
+{
+	return take_message(r, WIRE_ASK_CLIENTS).payload.ASK_CLIENTS.ask;
+}
+
+void rig_clients(struct rig *r, uint64_t ask, const char *client)
+{
+	struct wire_clients c = {.ask = ask};
+	struct addr a;
+
+	if (client) {
+		assert_true(addr_parse(span_of(client), &a));
+		c.n = 1;
+		c.clients[0].is_v6 = a.is_v6;
+		memcpy(c.clients[0].bytes, a.bytes, sizeof(a.bytes));
+	}
+	assert_int_equal(chan_send(&r->broker, WIRE_CLIENTS, &c, NULL, 0, 0), 0);
 }
 
 struct wire_open rig_take_open(struct rig *r, const char *name, uint16_t port)

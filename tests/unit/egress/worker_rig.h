@@ -43,10 +43,12 @@ int rig_up(void **state);
 int rig_up_brisk(void **state);
 int rig_up_roomy(void **state);
 int rig_up_impatient(void **state);
+int rig_up_on_terms(void **state, const struct wire_terms *terms);
 int rig_down(void **state);
 
-/** rig_connect() - a client of the worker's; to @text address */
+/** rig_connect() - a client of the worker's; to @text address. rig_connect_from(): with an address of its own */
 int rig_connect(const char *text, uint16_t port);
+int rig_connect_from(const char *from, const char *text, uint16_t port);
 int rig_client(void);
 void rig_send(int fd, const char *text);
 void rig_send_bytes(int fd, const void *bytes, size_t n);
@@ -64,10 +66,13 @@ struct wire_open rig_take_open(struct rig *r, const char *name, uint16_t port);
 struct wire_close rig_take_close(struct rig *r, uint64_t flow, enum reason reason);
 struct wire_note rig_take_note(struct rig *r, enum reason reason);
 struct wire_ask_dns rig_take_ask(struct rig *r, const char *name);
+uint64_t rig_take_ask_clients(struct rig *r);
 
 /** rig_grant() - answer OPENED; returns the far server's end of a new TCP connection */
 int rig_grant(struct rig *r, uint64_t flow, enum wire_judge judge, int bears, const char *name);
 void rig_refuse(struct rig *r, uint64_t flow, enum reason reason);
+/** rig_clients() - answer ASK_CLIENTS: the agent has that address, or none */
+void rig_clients(struct rig *r, uint64_t ask, const char *client);
 void rig_dns_verdict(struct rig *r, uint64_t ask, enum reason reason, const char *name, bool is_wild);
 /** rig_is_silent() - the worker sent the broker nothing */
 void rig_is_silent(struct rig *r);
