@@ -15,17 +15,12 @@
 	X(version, "Set-up", "print the version")                                                  \
 	X(help, "Set-up", "this text, or the help of a command")
 
-#define X(name, group, text) int cmd_##name(char **argv);
+/* cmd_NAME_help() prints the usage of a command, for `drydock help NAME` and `drydock NAME --help` */
+#define X(name, group, text)                                                                       \
+	int cmd_##name(char **argv);                                                               \
+	void cmd_##name##_help(struct buf *out);
 COMMANDS(X)
 #undef X
-
-/** cmd_NAME_help() - the usage of a command, for `drydock help NAME` and `drydock NAME --help` */
-void cmd_run_help(struct buf *out);
-void cmd_doctor_help(struct buf *out);
-void cmd_check_help(struct buf *out);
-void cmd_log_help(struct buf *out);
-void cmd_version_help(struct buf *out);
-void cmd_help_help(struct buf *out);
 
 /** cmd_probe() - runs inside a jail for `doctor` and says what it could do; not for people */
 int cmd_probe(char **argv);

@@ -262,6 +262,27 @@ int options_parse(const struct option *table, void *into, char **argv, char ***o
 	return 0;
 }
 
+int options_parse_all(const struct option *table, void *into, char **argv,
+		      struct option_list *out_words, struct err *err)
+{
+	struct option_list words = {0};
+	for (bool is_over = false; *argv;) {
+		char **rest = argv;
+		int rc = is_over ? 0 : options_parse(table, into, argv, &rest, err);
+		if (rc < 0)
+			return rc;
+		is_over |= rest > argv && !strcmp(rest[-1], "--");
+		if (!*rest)
+			break;
+		if (words.n == OPTIONS_LIST_MAX)
+			return err_set(err, 0, "more than %d words", OPTIONS_LIST_MAX);
+		words.items[words.n++] = *rest;
+		argv = rest + 1;
+	}
+	*out_words = words;
+	return 0;
+}
+
 void options_print(const struct option *table, struct buf *out)
 {
 	for (const struct option *o = table; o->name; o++) {

@@ -57,6 +57,15 @@ struct option {
 int options_parse(const struct option *table, void *into, char **argv, char ***out_rest,
 		  struct err *err);
 
+/**
+ * options_parse_all() - read options wherever they stand, and collect the other words
+ * @out_words:	words that are no options, in their order; all behind "--" are
+ *
+ * Return: 0; -EINVAL with @err, also for more than OPTIONS_LIST_MAX words.
+ */
+int options_parse_all(const struct option *table, void *into, char **argv,
+		      struct option_list *out_words, struct err *err);
+
 /** options_print() - the options part of a command's help */
 void options_print(const struct option *table, struct buf *out);
 

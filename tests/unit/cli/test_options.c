@@ -47,6 +47,35 @@ static int parse(char **argv)
 }
 #define PARSE(...) parse((char *[]){__VA_ARGS__, NULL})
 
+static void options_may_stand_anywhere_where_a_command_says_so(void **state)
+{
+	(void)state;
+	struct option_list words = {0};
+	char *mixed[] = {(char[]){"a"}, (char[]){"-q"}, (char[]){"b"}, (char[]){"--pids"}, (char[]){"3"},
+			 (char[]){"--"}, (char[]){"-v"}, (char[]){"--"}, NULL};
+	flags = (struct flags){0};
+	assert_int_equal(options_parse_all(table, &flags, mixed, &words, &err), 0);
+	assert_true(flags.quiet);
+	assert_false(flags.verbose);
+	assert_int_equal(flags.pids, 3);
+	assert_int_equal(words.n, 4);
+	assert_string_equal(words.items[0], "a");
+	assert_string_equal(words.items[1], "b");
+	assert_string_equal(words.items[2], "-v");
+	assert_string_equal(words.items[3], "--");
+	char *wrong[] = {(char[]){"a"}, (char[]){"--frob"}, NULL};
+	assert_true(options_parse_all(table, &flags, wrong, &words, &err) < 0);
+	assert_int_equal(words.n, 4);
+	char *many[OPTIONS_LIST_MAX + 2];
+	for (size_t i = 0; i <= OPTIONS_LIST_MAX; i++)
+		many[i] = (char[]){"w"};
+	many[OPTIONS_LIST_MAX + 1] = NULL;
+	assert_true(options_parse_all(table, &flags, many, &words, &err) < 0);
+	many[OPTIONS_LIST_MAX] = NULL;
+	assert_int_equal(options_parse_all(table, &flags, many, &words, &err), 0);
+	assert_int_equal(words.n, OPTIONS_LIST_MAX);
+}
+
 static void options_end_at_the_first_word_that_is_none(void **state)
 {
 	(void)state;
@@ -169,6 +198,7 @@ static void help_shows_every_option_but_the_hidden(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(options_may_stand_anywhere_where_a_command_says_so),
 		cmocka_unit_test(options_end_at_the_first_word_that_is_none),
 		cmocka_unit_test(values_stand_behind_or_within_the_word),
 		cmocka_unit_test(an_unknown_option_is_answered_with_the_nearest),
