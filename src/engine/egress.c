@@ -34,7 +34,7 @@ int egress_self_dir(char *out, size_t max, struct err *err)
 	return 0;
 }
 
-static int open_program(struct err *err)
+int egress_open_program(int flags, struct err *err)
 {
 	char dir[PATH_MAX], path[PATH_MAX + 64];
 	if (egress_self_dir(dir, sizeof(dir), err) < 0)
@@ -45,7 +45,7 @@ static int open_program(struct err *err)
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
 		(void)snprintf(path, sizeof(path), "%s%s/drydock-egress", places[i].dir,
 			       places[i].below);
-		int fd = open(path, O_PATH | O_CLOEXEC);
+		int fd = open(path, flags | O_CLOEXEC);
 		if (fd >= 0)
 			return fd;
 	}
@@ -67,7 +67,7 @@ static int open_in(const char *dir, const char *name, int flags, struct err *err
 
 int egress_start(const struct egress_spec *spec, struct egress *out, struct err *err)
 {
-	AUTO(fd) int program = open_program(err);
+	AUTO(fd) int program = egress_open_program(O_PATH, err);
 	if (program < 0)
 		return err->code;
 	AUTO(fd) int null = open("/dev/null", O_RDWR | O_CLOEXEC);

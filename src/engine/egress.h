@@ -55,5 +55,13 @@ void egress_tidy(const char *state_dir);
 /** egress_explain() - put the last line of egress.log, if there is one, into @err */
 void egress_explain(const struct egress_spec *spec, struct err *err);
 
+/**
+ * egress_open_program() - the drydock-egress beside this program, or the one in libexec; PATH is never asked
+ * @flags:	O_PATH to execute it, O_RDONLY to read it
+ *
+ * Return: a descriptor, or -1 with @err.
+ */
+int egress_open_program(int flags, struct err *err);
+
 /** egress_self_dir() - the folder this program was started from; for what is installed beside it */
 int egress_self_dir(char *out, size_t max, struct err *err);
