@@ -10,6 +10,8 @@
 #define COMMANDS(X)                                                                                \
 	X(run, "Start here", "run a command in a contained session")                               \
 	X(doctor, "Start here", "check that this machine can contain, and how well")               \
+	X(allow, "Policy", "add a rule that allows, for you, this project or a session")           \
+	X(deny, "Policy", "add a rule that refuses; it wins over every allow")                     \
 	X(check, "Policy", "test a destination against the rules, without connecting")             \
 	X(log, "Evidence", "what a session was allowed and refused")                               \
 	X(version, "Set-up", "print the version")                                                  \
@@ -31,3 +33,6 @@ const char *const *cmd_names(void);
 /** cmd_print_help() - the help of command @name, or of the program for NULL; false when there is no
  * such command */
 bool cmd_print_help(const char *name, struct buf *out);
+
+/** cmd_show_help() - `drydock NAME --help`: the help of a command on stdout; returns the exit code */
+int cmd_show_help(const char *name);

@@ -66,6 +66,13 @@ bool cmd_print_help(const char *name, struct buf *out)
 	return false;
 }
 
+int cmd_show_help(const char *name)
+{
+	AUTO(buf) struct buf out = {.max = HELP_MAX_BYTES};
+	(void)cmd_print_help(name, &out); /* a command knows its own name */
+	return term_put(STDOUT_FILENO, &out);
+}
+
 void cmd_help_help(struct buf *out)
 {
 	(void)buf_putf(out, "Usage: drydock help [COMMAND]\n");

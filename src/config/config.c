@@ -383,6 +383,12 @@ static int note_lock(struct loader *l)
 	return text_list_add(&l->out->notices, span_of(text)) ? 0 : err_set(l->err, ENOMEM, "reading the lock");
 }
 
+bool config_is_locked(struct span policy)
+{
+	size_t n = sizeof(CONFIG_LOCK_MARK) - 1;
+	return policy.n >= n && memcmp(policy.p, CONFIG_LOCK_MARK, n) == 0;
+}
+
 int config_load(const struct config_input *in, struct config *out, struct err *err)
 {
 	struct config config = {.policy = {.max = POLICY_MAX_BYTES}};

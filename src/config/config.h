@@ -49,6 +49,9 @@ struct config_source {
 /** The first line of a policy that the administrator locked: a comment, for whoever adds rules later */
 #define CONFIG_LOCK_MARK "#locked\n"
 
+/** config_is_locked() - does a policy begin with the mark of a lock? */
+bool config_is_locked(struct span policy);
+
 /**
  * struct config - what a session gets
  * @policy:	effective policy text with #line marks (policy/ruleset.h), ready for the broker

@@ -426,12 +426,10 @@ static const char *const actions[] = {
 	[RULE_ALLOW] = "allow", [RULE_DENY] = "deny", [RULE_TELEMETRY] = "telemetry"};
 enum { N_ACTIONS = sizeof(actions) / sizeof(actions[0]) };
 
-/* True when the second word is an option, as behind a host; false when there is none, or another. */
-static bool is_option_next(struct line line)
+bool rule_is_option(struct span word)
 {
-	struct span next = next_word(&line);
-	const uint8_t *equals = next.n ? memchr(next.p, '=', next.n) : NULL;
-	struct span key = {next.p, equals ? (size_t)(equals - next.p) : next.n};
+	const uint8_t *equals = word.n ? memchr(word.p, '=', word.n) : NULL;
+	struct span key = {word.p, equals ? (size_t)(equals - word.p) : word.n};
 	for (size_t i = 0; i < N_OPTIONS; i++)
 		if (span_is(key, options[i].word))
 			return true;
@@ -439,6 +437,12 @@ static bool is_option_next(struct line line)
 		if (span_is(key, keys[i]))
 			return true;
 	return false;
+}
+
+/* True when the second word is an option, as behind a host; false when there is none, or another. */
+static bool is_option_next(struct line line)
+{
+	return rule_is_option(next_word(&line));
 }
 
 /* A bare first word that is no host: a setting, or an action written wrong. */

@@ -86,6 +86,9 @@ enum parse rule_parse(struct span line, struct rule *out, struct policy_error *e
  */
 enum parse rule_parse_budget(struct span line, struct rule_budget *out, struct policy_error *err);
 
+/** rule_is_option() - could @word stand behind a rule's subject? "private" and "up=5M" could, "a.example" not */
+bool rule_is_option(struct span word);
+
 enum { RULE_TEXT_BYTES = 640 };
 /** rule_print() - canonical text; rule_parse() gives the same rule back */
 void rule_print(const struct rule *rule, char out[RULE_TEXT_BYTES]);

@@ -143,7 +143,8 @@ static int claim(const struct session_roots *roots, int runtime_fd, struct sessi
 	char lock[sizeof(s->runtime_dir) + 8];
 	(void)snprintf(lock, sizeof(lock), "%s/lock", s->runtime_dir);
 	s->lock_fd = open(lock, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (s->lock_fd < 0 || flock(s->lock_fd, LOCK_EX | LOCK_NB) < 0)
+	/* waits at most for somebody who looks whether it is held (is_held), and lets go at once */
+	if (s->lock_fd < 0 || flock(s->lock_fd, LOCK_EX) < 0)
 		return err_set(err, errno, "locking '%s'", lock);
 	return 0;
 }
@@ -301,6 +302,77 @@ int session_find(const struct session_roots *roots, const char *wanted,
 	if (!found[0])
 		return err_set(err, ENOENT, "no session in '%s' yet", roots->state);
 	memcpy(out_id, found, sizeof(found));
+	return 0;
+}
+
+static int by_age(const void *a, const void *b)
+{
+	const struct session_entry *x = a, *y = b;
+	if (x->changed_s != y->changed_s)
+		return x->changed_s < y->changed_s ? 1 : -1;
+	return x->changed_ns < y->changed_ns ? 1 : x->changed_ns > y->changed_ns ? -1 : 0;
+}
+
+int session_list(const struct session_roots *roots, struct session_entry **out, size_t *out_n,
+		 struct err *err)
+{
+	AUTO(dir) DIR *dir = opendir(roots->state);
+	AUTO(mem) struct session_entry *list = NULL;
+	size_t n = 0;
+
+	if (!dir && errno != ENOENT)
+		return err_set(err, errno, "opening '%s'", roots->state);
+	AUTO(fd) int runtime =
+		open(roots->runtime, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct dirent *entry;
+	while (dir && (entry = readdir(dir)) && n < SESSION_LIST_MAX) {
+		struct stat st;
+		if (!session_id_is_valid(entry->d_name) ||
+		    fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+		    !S_ISDIR(st.st_mode))
+			continue;
+		struct session_entry *grown = reallocarray(list, n + 1, sizeof(*list));
+		if (!grown)
+			return err_set(err, ENOMEM, "listing sessions");
+		list = grown;
+		list[n] = (struct session_entry){.changed_s = (uint64_t)st.st_mtim.tv_sec,
+						 .changed_ns = (uint32_t)st.st_mtim.tv_nsec};
+		(void)memccpy(list[n].id, entry->d_name, '\0', sizeof(list[n].id)); /* valid ids fit */
+		list[n].is_live = runtime >= 0 && is_held(runtime, list[n].id);
+		n++;
+	}
+	if (n)
+		qsort(list, n, sizeof(*list), by_age);
+	*out = TAKE(list);
+	*out_n = n;
+	return 0;
+}
+
+int session_find_live(const struct session_roots *roots, const char *wanted,
+		      char out_id[SESSION_ID_BYTES], struct err *err)
+{
+	AUTO(mem) struct session_entry *list = NULL;
+	size_t n = 0;
+	const struct session_entry *found = NULL;
+
+	int rc = wanted && !session_id_is_valid(wanted) ? session_find(roots, wanted, out_id, err)
+							: session_list(roots, &list, &n, err);
+	if (rc < 0)
+		return rc;
+	for (size_t i = 0; i < n; i++) {
+		if (!list[i].is_live || (wanted && strncmp(list[i].id, wanted, strlen(wanted)) != 0))
+			continue;
+		bool is_exact = wanted && !strcmp(list[i].id, wanted);
+		if (!found || is_exact)
+			found = &list[i];
+	}
+	if (!found && wanted) {
+		err_set(err, ENOENT, "no running session '%s'", wanted);
+		return err_fix(err, "see what runs: drydock ls");
+	}
+	if (!found)
+		return err_set(err, ENOENT, "no session is running");
+	memcpy(out_id, found->id, sizeof(found->id));
 	return 0;
 }
 

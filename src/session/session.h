@@ -105,6 +105,32 @@ int session_write(const struct session *session, const char *name, struct span c
 int session_find(const struct session_roots *roots, const char *wanted,
 		 char out_id[SESSION_ID_BYTES], struct err *err);
 
+/**
+ * struct session_entry - one session of a list
+ * @changed_s:	when its state folder last changed, seconds since 1970: what "newest" goes by
+ */
+struct session_entry {
+	char id[SESSION_ID_BYTES];
+	bool is_live;
+	uint64_t changed_s;
+	uint32_t changed_ns;
+};
+
+enum { SESSION_LIST_MAX = 10000 };
+
+/**
+ * session_list() - all sessions that have a state folder, newest first
+ * @out:	the caller's to free(); the newest SESSION_LIST_MAX when there are more. NULL for none
+ *
+ * Return: 0 or a negative errno value.
+ */
+int session_list(const struct session_roots *roots, struct session_entry **out, size_t *out_n,
+		 struct err *err);
+
+/** session_find_live() - as session_find(), but only sessions that run are looked at */
+int session_find_live(const struct session_roots *roots, const char *wanted,
+		      char out_id[SESSION_ID_BYTES], struct err *err);
+
 /** session_is_live() - its runtime folder is there and its lock is held */
 bool session_is_live(const struct session_roots *roots, const char *id);
 
