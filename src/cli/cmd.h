@@ -14,6 +14,7 @@
 	X(deny, "Policy", "add a rule that refuses; it wins over every allow")                     \
 	X(check, "Policy", "test a destination against the rules, without connecting")             \
 	X(log, "Evidence", "what a session was allowed and refused")                               \
+	X(watch, "Evidence", "see decisions as they are made, and answer them")                     \
 	X(version, "Set-up", "print the version")                                                  \
 	X(help, "Set-up", "this text, or the help of a command")
 

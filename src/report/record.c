@@ -17,10 +17,10 @@ static uint64_t number_of(const json_t *root, const char *key)
 	return n > 0 ? (uint64_t)n : 0;
 }
 
-static void forget(struct record_reader *reader)
+void record_drop(struct record *r)
 {
-	json_decref(reader->now.parsed);
-	reader->now = (struct record){0};
+	json_decref(r->parsed);
+	*r = (struct record){0};
 }
 
 /*
@@ -47,44 +47,52 @@ static bool read_line(struct record_reader *reader)
 	return c != EOF || n > 0;
 }
 
+bool record_read(const char *line, struct record *out)
+{
+	json_t *root = json_loads(line, JSON_REJECT_DUPLICATES, NULL);
+	if (!json_is_object(root)) {
+		json_decref(root);
+		return false;
+	}
+	uint64_t port = number_of(root, "port");
+	*out = (struct record){
+		.time = text_of(root, "time"),
+		.event = text_of(root, "event"),
+		.protocol = text_of(root, "protocol"),
+		.name = text_of(root, "name"),
+		.verdict = text_of(root, "verdict"),
+		.reason = text_of(root, "reason"),
+		.rule = text_of(root, "rule"),
+		.address = text_of(root, "address"),
+		.seen = text_of(root, "seen"),
+		.program = text_of(root, "program"),
+		.port = port <= UINT16_MAX ? (uint16_t)port : 0,
+		.seq = number_of(root, "seq"),
+		.flow = number_of(root, "flow"),
+		.up_bytes = number_of(root, "up"),
+		.down_bytes = number_of(root, "down"),
+		.ms = number_of(root, "ms"),
+		.has_counts = json_object_get(root, "up") != NULL,
+		.line = line,
+		.parsed = root,
+	};
+	return true;
+}
+
 const struct record *record_next(struct record_reader *reader)
 {
-	forget(reader);
+	record_drop(&reader->now);
 	while (read_line(reader)) {
-		json_t *root = json_loads(reader->line, JSON_REJECT_DUPLICATES, NULL);
-		if (!json_is_object(root)) {
-			json_decref(root);
-			reader->n_bad++;
-			continue;
-		}
-		uint64_t port = number_of(root, "port");
-		reader->now = (struct record){
-			.time = text_of(root, "time"),
-			.event = text_of(root, "event"),
-			.protocol = text_of(root, "protocol"),
-			.name = text_of(root, "name"),
-			.verdict = text_of(root, "verdict"),
-			.reason = text_of(root, "reason"),
-			.rule = text_of(root, "rule"),
-			.address = text_of(root, "address"),
-			.seen = text_of(root, "seen"),
-			.port = port <= UINT16_MAX ? (uint16_t)port : 0,
-			.seq = number_of(root, "seq"),
-			.up_bytes = number_of(root, "up"),
-			.down_bytes = number_of(root, "down"),
-			.ms = number_of(root, "ms"),
-			.has_counts = json_object_get(root, "up") != NULL,
-			.line = reader->line,
-			.parsed = root,
-		};
-		return &reader->now;
+		if (record_read(reader->line, &reader->now))
+			return &reader->now;
+		reader->n_bad++;
 	}
 	return NULL;
 }
 
 void record_reader_drop(struct record_reader *reader)
 {
-	forget(reader);
+	record_drop(&reader->now);
 	free(reader->line);
 	*reader = (struct record_reader){0};
 }

@@ -13,9 +13,9 @@ enum { RECORD_LINE_MAX_BYTES = 64 << 10 };
  * Text is as the agent's side wrote it: escape it (utf8_put_safe) before showing it.
  */
 struct record {
-	const char *time, *event, *protocol, *name, *verdict, *reason, *rule, *address, *seen;
+	const char *time, *event, *protocol, *name, *verdict, *reason, *rule, *address, *seen, *program;
 	uint16_t port;
-	uint64_t seq, up_bytes, down_bytes, ms;
+	uint64_t seq, flow, up_bytes, down_bytes, ms;
 	bool has_counts;
 	const char *line; /* the raw line without its newline */
 	void *parsed;	  /* what the strings live in */
@@ -31,6 +31,15 @@ struct record_reader {
 	uint64_t n_bad;
 	struct record now;
 };
+
+/**
+ * record_read() - one record from a line in memory, without its newline
+ * @out:	borrows @line; record_drop() it
+ *
+ * Return: false when the line is no record.
+ */
+bool record_read(const char *line, struct record *out);
+void record_drop(struct record *r);
 
 /** record_next() - the next record, valid until the next call; NULL at the end */
 const struct record *record_next(struct record_reader *reader);
