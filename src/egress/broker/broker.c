@@ -353,6 +353,8 @@ bool broker_take_budgets(struct broker *b, const struct verdict *v)
 /* The one record at the end of a flow. @reason: what the worker's step 7 refused, or REASON_NONE */
 static void finish(struct broker *b, struct upstream *u, enum reason reason, struct span seen)
 {
+	if (u->state == UPSTREAM_ASKING && reason == REASON_NONE)
+		reason = REASON_NOT_ALLOWLISTED; /* nobody answered in time */
 	struct audit_record r = broker_record_of(u, reason == REASON_NONE ? "close" : "refuse");
 
 	if (u->fd >= 0) {
@@ -380,8 +382,7 @@ static void take_close(struct broker *b, const struct wire_close *q)
 	struct upstream *u = flows_find(&b->flows, q->flow);
 	if (!u)
 		return; /* it crossed our REFUSED */
-	bool gave_up = u->state == UPSTREAM_ASKING && q->reason == REASON_NONE;
-	finish(b, u, gave_up ? REASON_NOT_ALLOWLISTED : (enum reason)q->reason, span_make(q->detail, q->detail_n));
+	finish(b, u, (enum reason)q->reason, span_make(q->detail, q->detail_n));
 	broker_start_waiting(b);
 }
 

@@ -571,10 +571,13 @@ static void stop(struct process *p)
 		kill_peer(&p->peers[i]);
 	for (int i = 0; i < PEERS; i++)
 		reap_peer(&p->peers[i]); /* they end side by side */
-	control_free(p->control);
-	p->control = NULL;
-	fd_drop(&p->reopened.fd);
 	broker_free(p->broker);
+}
+
+static void drop(struct process *p)
+{
+	control_free(p->control);
+	fd_drop(&p->reopened.fd);
 	ruleset_free(p->rules);
 	loop_free(p->loop);
 }
@@ -616,6 +619,7 @@ int broker_main(int argc, char **argv)
 	if (prepare_signals(&p, &err) < 0 || read_token(&p, &err) < 0 ||
 	    audit_init(&p.audit, p.audit_fd, p.session, &err) < 0 || start(&p, &err) < 0) {
 		stop(&p);
+		drop(&p);
 		return report_failure(&err);
 	}
 	run(&p);
@@ -623,6 +627,7 @@ int broker_main(int argc, char **argv)
 	const struct audit_record last = {
 		.event = "end", .reason = p.is_asked_to_end ? "asked to end" : p.why_over};
 	(void)audit_write(&p.audit, &last);
+	drop(&p); /* who watches has seen the last record */
 	if (p.is_asked_to_end)
 		return 0;
 	log_line("%s: egress is shut", p.why_over);
