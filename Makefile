@@ -5,6 +5,7 @@ CMD ?=
 FUZZ_SECONDS ?= 60
 N ?= 5000000
 SEED ?= -
+MINUTES ?= 60
 
 .PHONY: all deps build programs run test bench fuzz coverage lint install clean
 all: build
@@ -39,10 +40,13 @@ coverage: deps
 	@scripts/coverage.sh
 
 # Long runs of what the tests do in short.
-.PHONY: hostile
+.PHONY: hostile soak
 # N messages of a worker that obeys nothing; SEED repeats a run.
 hostile: build
 	@$(BUILD)/tests/hostile/hostile_worker $(BUILD)/drydock-egress $(N) $(SEED)
+# MINUTES at load with a fault every few seconds: leaks, wrong verdicts. As root.
+soak: build
+	@tests/soak/soak.sh $(MINUTES) $(BUILD)
 
 lint: build
 	@scripts/lint.sh $(BUILD)

@@ -12,7 +12,7 @@
  *   - only a breach shuts the broker, every breach does, and it says so
  *   - what a name resolves to is asked only for names that a rule opens
  *   - a broker whose flows are over holds as many descriptors as at its start, and no more memory than after its first round
- * The audit log of the last life is left in LOG. The seed is printed; what the kernel schedules is not in its power.
+ * The audit log of the last life is left in LOG, its policy in LOG.policy, for tests/soak/check_audit.py. The seed is printed; what the kernel schedules is not in its power.
  */
 #include "oracle.h"
 #include "rig.h"
@@ -1180,6 +1180,16 @@ static bool enter_own_net(void)
 	return true;
 }
 
+static void leave_policy(const char *log)
+{
+	char path[4096];
+
+	(void)snprintf(path, sizeof(path), "%s.policy", log);
+	FILE *f = fopen(path, "we");
+	if (!f || fprintf(f, "#line 1 \"rules\"\n%s", rules) < 0 || fclose(f) != 0)
+		fail("the policy cannot be written");
+}
+
 static void prepare(int argc, char **argv)
 {
 	struct rlimit limit;
@@ -1202,6 +1212,8 @@ static void prepare(int argc, char **argv)
 		listen_everywhere(i);
 	oracle_rules(rules);
 	(void)snprintf(dns_text, sizeof(dns_text), "127.77.0.5:53");
+	if (argc > 4)
+		leave_policy(argv[4]);
 	char path[] = "/tmp/drydock-hostile.XXXXXX";
 	int made = argc > 4 ? open(argv[4], O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600) : mkstemp(path);
 	if (made < 0)

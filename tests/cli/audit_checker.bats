@@ -1,0 +1,47 @@
+#!/usr/bin/env bats
+# The checker of audit logs that the soak relies on (tests/soak/check_audit.py) shares no code with drydock: it agrees with
+# every verdict on thousands of hostile questions, and finds what was changed.
+
+HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+DRYDOCK_BUILD=${DRYDOCK_BUILD:-$HERE/../../build}
+
+setup_file() {
+	LOGS=$(mktemp -d /var/tmp/drydock-checker.XXXXXX)
+	export LOGS
+	"$DRYDOCK_BUILD/tests/hostile/hostile_worker" "$DRYDOCK_BUILD/drydock-egress" 10000 - "$LOGS/log"
+}
+
+teardown_file() {
+	rm -rf "${LOGS:?}"
+}
+
+check() { # LOG [POLICY]
+	/usr/bin/python3 "$HERE/../soak/check_audit.py" "$1" "${2:-$LOGS/log.policy}"
+}
+
+@test "the checker agrees with every verdict of a broker that was asked by a hostile worker" {
+	run check "$LOGS/log"
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[[ $output == *" open, "*" 0 problems"* ]]
+}
+
+@test "the checker finds an edited verdict, a lost record, a changed policy and a line cut short" {
+	sed '100s/"verdict":"deny"/"verdict":"allow"/; 101s/"verdict":"deny"/"verdict":"allow"/; 102s/"verdict":"allow"/"verdict":"deny"/' \
+		"$LOGS/log" >"$LOGS/edited"
+	run check "$LOGS/edited"
+	[ "$status" -eq 1 ]
+	[[ $output == *"the chain is broken"* ]]
+	sed 200d "$LOGS/log" >"$LOGS/shorter"
+	run check "$LOGS/shorter"
+	[ "$status" -eq 1 ]
+	[[ $output == *"1 records are missing, 0 are said to be"* ]]
+	sed 's/^allow \*\.wild/allow *.other/' "$LOGS/log.policy" >"$LOGS/other"
+	run check "$LOGS/log" "$LOGS/other"
+	[ "$status" -eq 1 ]
+	[[ $output == *"opened, the policy says"* ]]
+	head -c -20 "$LOGS/log" >"$LOGS/cut"
+	run check "$LOGS/cut"
+	[ "$status" -eq 1 ]
+	[[ $output == *"the last line is cut"* ]]
+}
