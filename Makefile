@@ -7,7 +7,7 @@ N ?= 5000000
 SEED ?= -
 MINUTES ?= 60
 
-.PHONY: all deps build programs run test bench fuzz coverage lint install clean
+.PHONY: all deps build programs run test bench front-doors fuzz coverage lint install clean
 all: build
 
 deps:
@@ -31,6 +31,9 @@ test: build
 
 bench: build
 	@bench/run.sh $(BUILD)
+
+front-doors: build
+	@bench/front_doors.py $(BUILD)
 
 fuzz: deps
 	@scripts/fuzz.sh $(FUZZ_SECONDS)
