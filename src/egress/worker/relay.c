@@ -188,6 +188,13 @@ static bool pump(struct flow *f, enum relay_side side)
 	return true;
 }
 
+/* All of it was read and ours was not sent, so this was no orderly end (RST, or the broker cut it): nothing can be sent
+ * there any more. The event may have come before the end was read, and does not come again. */
+static bool is_hung(const struct relay_way *from, const struct relay_way *to)
+{
+	return from->is_hung && from->has_ended && from->is_shut && !to->is_shut;
+}
+
 static void run(struct flow *f, bool up, bool down)
 {
 	struct relay_way *ways = f->relay.ways;
@@ -196,6 +203,8 @@ static void run(struct flow *f, bool up, bool down)
 		flow_reset(f);
 	else if (ways[RELAY_UP].is_shut && ways[RELAY_DOWN].is_shut)
 		flow_close(f);
+	else if (is_hung(&ways[RELAY_UP], &ways[RELAY_DOWN]) || is_hung(&ways[RELAY_DOWN], &ways[RELAY_UP]))
+		flow_reset(f);
 }
 
 void relay_start(struct flow *f)
@@ -217,16 +226,12 @@ void relay_ready(struct flow *f, bool is_client, uint32_t events)
 	if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) {
 		from->is_readable = !from->has_ended;
 		from->is_ending |= (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
+		from->is_hung |= (events & (EPOLLHUP | EPOLLERR)) != 0;
 		reads = from->is_readable && !from->is_blocked;
 	}
 	if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR) && to->is_blocked) {
 		to->is_blocked = false;
 		writes = true;
-	}
-	/* Its end was read and ours was not sent, so this is no orderly end: nothing can be sent there any more. */
-	if (events & (EPOLLERR | EPOLLHUP) && from->has_ended && !to->is_shut) {
-		flow_reset(f);
-		return;
 	}
 	run(f, is_client ? reads : writes, is_client ? writes : reads);
 }

@@ -24,12 +24,13 @@ enum relay_side { RELAY_UP, RELAY_DOWN };
  * @is_readable: bytes or the end may be there (edge-triggered: kept until a read says otherwise)
  * @is_blocked:	the far side takes no more for now
  * @is_ending:	the source's FIN was announced: read until its end is seen
+ * @is_hung:	nothing more passes the source in either direction
  * @has_ended:	the end was read	@is_shut: and passed on
  */
 struct relay_way {
 	struct pipe_pair pipe;
 	uint32_t n_piped;
-	bool is_readable, is_blocked, is_bulk, is_ending, has_ended, is_shut;
+	bool is_readable, is_blocked, is_bulk, is_ending, is_hung, has_ended, is_shut;
 };
 
 struct relay {
