@@ -2,6 +2,7 @@
 """A small internet inside one network namespace: DNS, HTTP, HTTPS and whoever must not be reached.
 
 usage: internet.py DIR
+LAB_DNS: address:port of the DNS server, 127.0.0.1:5353 unless told. LAB_HOST: see host_only().
 Reads DIR/server.pem and DIR/server.key; writes DIR/dns.log (every question), DIR/hits.log (every connection:
 "place address:port what") and, once everything listens, DIR/ready.
 """
@@ -153,10 +154,24 @@ def web(address, port, place, tls):
     serve(server)
 
 
+def serve_dns():
+    address, _, port = os.environ.get("LAB_DNS", "127.0.0.1:5353").rpartition(":")
+    serve(socketserver.ThreadingUDPServer((address, int(port)), DnsUdp))
+    serve(Server((address, int(port)), DnsTcp))
+
+
+def host_only(port):
+    """Instead of the internet: a resolver and a service of the machine on which containers run."""
+    serve_dns()
+    serve(Server(("0.0.0.0", port), Trap))
+    open(os.path.join(DIR, "ready.host"), "w", encoding="utf-8").close()
+    threading.Event().wait()
+
+
 def main():
-    dns = socketserver.ThreadingUDPServer(("127.0.0.1", 5353), DnsUdp)
-    serve(dns)
-    serve(Server(("127.0.0.1", 5353), DnsTcp))
+    if "LAB_HOST" in os.environ:
+        host_only(int(os.environ["LAB_HOST"]))
+    serve_dns()
     for address, place in ((WEB, "allowed"), (OTHER, "other"), (EVIL, "EVIL"), (GIT, "git"), (WEB6, "six")):
         web(address, 80, place, False)
         web(address, 443, place, True)
