@@ -13,6 +13,7 @@
 	X(allow, "Policy", "add a rule that allows, for you, this project or a session")           \
 	X(deny, "Policy", "add a rule that refuses; it wins over every allow")                     \
 	X(check, "Policy", "test a destination against the rules, without connecting")             \
+	X(trust, "Policy", "review a project's .drydock, and agree to it")                             \
 	X(log, "Evidence", "what a session was allowed and refused")                               \
 	X(watch, "Evidence", "see decisions as they are made, and answer them")                     \
 	X(version, "Set-up", "print the version")                                                  \

@@ -11,6 +11,7 @@
 #include "cli/live.h"
 #include "cli/term.h"
 #include "config/rulefile.h"
+#include "config/trust.h"
 #include "policy/verdict.h"
 
 #include <errno.h>
@@ -86,6 +87,7 @@ struct allowing {
 	char rules[OPTIONS_LIST_MAX][RULE_TEXT_BYTES];
 	const char *lines[OPTIONS_LIST_MAX + 1];
 	size_t n_rules, n_changed;
+	enum trust_state state; /* of a project's file */
 	struct place place;
 	char path[PATH_MAX + 16];
 	char session[SESSION_ID_BYTES];
@@ -163,6 +165,15 @@ static int look_for_lock(const struct place *place, bool *out, struct err *err)
 	return 0;
 }
 
+/* What a project's file could not hold is refused before it is written. */
+static int check_project_rules(const struct allowing *a, struct err *err)
+{
+	for (size_t i = 0; i < a->n_rules; i++)
+		if (config_check_project("rule", span_of(a->rules[i]), err) < 0)
+			return err->code;
+	return 0;
+}
+
 static int make_path(struct allowing *a, struct err *err)
 {
 	const char *name = a->action == RULE_ALLOW ? "allow" : "deny";
@@ -173,7 +184,7 @@ static int make_path(struct allowing *a, struct err *err)
 	if (!a->place.project[0])
 		return err_set(err, 0, "there is no project here");
 	(void)snprintf(a->path, sizeof(a->path), "%s/.drydock", a->place.project);
-	return 0;
+	return a->flags->is_removal ? 0 : check_project_rules(a, err);
 }
 
 static int change_file(struct allowing *a, struct err *err)
@@ -190,6 +201,8 @@ static int change_file(struct allowing *a, struct err *err)
 	};
 	if (a->flags->is_dry)
 		return 0;
+	if (a->scope == SCOPE_PROJECT)
+		return trust_edit(a->place.trust_dir, &edit, a->flags->is_removal, &a->n_changed, &a->state, err);
 	return a->flags->is_removal ? rulefile_remove(&edit, &a->n_changed, err)
 				    : rulefile_add(&edit, &a->n_changed, err);
 }
@@ -292,6 +305,8 @@ static int report(const struct allowing *a)
 			 a->flags->is_removal ? "has no such rule" : "says so already");
 	else
 		log_line("%s %.*s", what, (int)where.n, (const char *)where.p);
+	if (a->scope == SCOPE_PROJECT && !a->flags->is_dry && a->state != TRUST_OK)
+		term_notice("the project's .drydock is not trusted yet: review it with drydock trust");
 	return term_put(STDOUT_FILENO, &out);
 }
 

@@ -49,6 +49,7 @@ int launch_load(struct launch *l, const struct launch_flags *flags, char **argv,
 		.etc_dir = "/etc/drydock",
 		.user_dir = l->place.user_dir,
 		.project = flags->no_project || !l->place.project[0] ? NULL : l->place.project,
+		.trust_dir = l->place.trust_dir,
 		.home = l->place.home,
 		.command = argv && *argv ? base_name(*argv) : NULL,
 		.presets = flags->presets.items,
@@ -145,7 +146,7 @@ static bool is_within(const char *path, const char *folder)
  */
 static int check_writable(const struct launch *l, const char *shown, struct err *err)
 {
-	const char *const own[] = {l->place.user_dir, l->place.roots.state, l->place.roots.runtime};
+	const char *const own[] = {l->place.user_dir, l->place.trust_dir, l->place.roots.state, l->place.roots.runtime};
 	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
 		char real[PATH_MAX];
 		const char *path =

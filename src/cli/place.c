@@ -49,6 +49,8 @@ int place_find(struct place *out, struct err *err)
 	int rc = session_roots_find(&env, &out->roots, err);
 	if (rc < 0)
 		return rc;
+	size_t base = strlen(out->roots.state) - strlen("/sessions"); /* .../drydock */
+	(void)snprintf(out->trust_dir, sizeof(out->trust_dir), "%.*s/trust", (int)base, out->roots.state);
 	if (!realpath(env.home, out->home))
 		return err_set(err, errno, "looking at HOME '%s'", env.home);
 	if (!realpath(".", out->cwd))

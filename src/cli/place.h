@@ -14,6 +14,7 @@ struct place {
 	char cwd[PATH_MAX];
 	char project[PATH_MAX];
 	char user_dir[PATH_MAX];
+	char trust_dir[PATH_MAX];
 	char vendor_presets[PATH_MAX];
 	char user_presets[PATH_MAX + 16];
 	const char *preset_dirs[3];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Order of reading: /etc first (it may lock), then the user's files and flags, and last the presets that any of
+ * Order of reading: /etc first (it may lock), then the user's files, the project's and flags, and last the presets that any of
  * them, or the command's name, asked for. Rules add up whatever the order: any deny wins over any allow.
  */
 #include "config/config.h"
@@ -8,6 +8,7 @@
 #include "base/own.h"
 #include "base/words.h"
 #include "config/loader.h"
+#include "config/trust.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,6 +16,15 @@
 #include <sys/stat.h>
 
 enum { FILE_MAX_BYTES = 64 << 20, POLICY_MAX_BYTES = 256 << 20, MAX_CLASSES = 8 };
+
+static void loader_drop(struct loader *l)
+{
+	text_list_drop(&l->wanted);
+	text_list_drop(&l->wanted_fully);
+	text_list_drop(&l->wanted_by_etc);
+	free(l->mark_file);
+	l->mark_file = NULL;
+}
 
 static int each_line(struct loader *l, struct loader_file *file, struct span text)
 {
@@ -118,6 +128,11 @@ static int read_folder(struct loader *l, const char *folder, enum config_layer l
 	return 0;
 }
 
+static bool want_fully(struct loader *l, const char *preset)
+{
+	return text_list_add(&l->wanted, span_of(preset)) && text_list_add(&l->wanted_fully, span_of(preset));
+}
+
 static int read_flags(struct loader *l)
 {
 	const struct config_input *in = l->in;
@@ -138,7 +153,7 @@ static int read_flags(struct loader *l)
 		rc = loader_line(l, &deny, span_of(in->deny[i]));
 	}
 	for (size_t i = 0; rc == 0 && in->presets && in->presets[i]; i++)
-		if (!text_list_add(&l->wanted, span_of(in->presets[i])))
+		if (!want_fully(l, in->presets[i]))
 			rc = err_set(l->err, ENOMEM, "reading the flags");
 	return rc == 0 ? add_source(l, "session", allow.n_allows) : rc;
 }
@@ -183,9 +198,9 @@ static int want_for_command(struct loader *l)
 			    snprintf(path, sizeof(path), "%s/%s", in->preset_dirs[d], e->d_name) >=
 				    (int)sizeof(path) ||
 			    !says_command(path, in->command) ||
-			    text_list_has(&l->wanted, span_of(e->d_name)))
+			    text_list_has(&l->wanted_fully, span_of(e->d_name)))
 				continue;
-			if (!text_list_add(&l->wanted, span_of(e->d_name)))
+			if (!want_fully(l, e->d_name))
 				return err_set(l->err, ENOMEM, "reading the presets");
 		}
 	}
@@ -227,6 +242,7 @@ static int no_such_preset(struct loader *l, const char *name)
 
 /*
  * struct preset_ask - one preset and the classes of all its mentions together
+ * @allows_only: only the project asked for it
  * @is_from_etc: /etc asked for it, so that its allows count under a lock; then the user's own folder of presets
  *		and his classes do not
  */
@@ -235,6 +251,7 @@ struct preset_ask {
 	const char *classes[MAX_CLASSES + 3]; /* NULL-terminated; the first two are always taken */
 	size_t n_classes;
 	struct text_list parts; /* owns the classes behind those */
+	bool allows_only;
 	bool is_from_etc;
 };
 enum { N_DEFAULT_CLASSES = 2 };
@@ -263,7 +280,8 @@ static int read_preset(struct loader *l, const struct preset_ask *ask)
 		return no_such_preset(l, ask->name);
 	(void)snprintf(shown, sizeof(shown), "preset:%s", ask->name); /* has room */
 	struct loader_file file = {.name = shown, .layer = LAYER_PRESET, .bare = RULE_ALLOW, .preset = ask->name,
-				   .classes = ask->classes, .is_from_etc = ask->is_from_etc};
+				   .classes = ask->classes, .is_from_etc = ask->is_from_etc,
+				   .allows_only = ask->allows_only};
 	int rc = read_file(l, path, true, &file, ask->name);
 	return rc < 0 ? rc : check_classes(l, ask, file.seen);
 }
@@ -327,6 +345,9 @@ static int read_wanted(struct loader *l, size_t at)
 			return 0;
 	for (size_t i = 0; i < l->wanted_by_etc.n; i++)
 		ask.is_from_etc |= is_mention(l->wanted_by_etc.items[i], name);
+	ask.allows_only = true;
+	for (size_t i = 0; i < l->wanted_fully.n; i++)
+		ask.allows_only &= !is_mention(l->wanted_fully.items[i], name);
 	bool is_capped = ask.is_from_etc && l->is_locked;
 	const struct text_list *counted = is_capped ? &l->wanted_by_etc : &l->wanted;
 	if (is_capped)
@@ -348,14 +369,56 @@ static int read_presets(struct loader *l)
 	return rc;
 }
 
-static int note_project(struct loader *l)
+static int note_project(struct loader *l, const char *path, const char *what)
 {
-	char path[PATH_MAX], text[PATH_MAX + 64];
-	if (!l->in->project || snprintf(path, sizeof(path), "%s/.drydock", l->in->project) >= (int)sizeof(path) ||
-	    access(path, F_OK) != 0)
-		return 0;
-	(void)snprintf(text, sizeof(text), "%s is not trusted and was ignored", path); /* has room */
+	char text[PATH_MAX + 128];
+	(void)snprintf(text, sizeof(text), "%s %s", path, what); /* has room */
 	return text_list_add(&l->out->notices, span_of(text)) ? 0 : err_set(l->err, ENOMEM, "reading the project");
+}
+
+/* What is trusted is this content, so the bytes that were compared are the ones that are read. */
+static int read_project(struct loader *l)
+{
+	char path[PATH_MAX];
+	AUTO(buf) struct buf text = {.max = TRUST_FILE_MAX_BYTES};
+	struct err why = {0};
+
+	if (!l->in->project || snprintf(path, sizeof(path), "%s/.drydock", l->in->project) >= (int)sizeof(path))
+		return 0;
+	int rc = trust_read_file(path, &text, &why);
+	if (rc == -ENOENT)
+		return 0;
+	if (rc < 0)
+		return note_project(l, why.text, "and was ignored");
+	switch (trust_look(l->in->trust_dir, path, buf_span(&text))) {
+	case TRUST_NEW:
+		return note_project(l, path, "is not trusted and was ignored; review it: drydock trust");
+	case TRUST_CHANGED:
+		return note_project(l, path, "changed since you trusted it and was ignored; review it: drydock trust");
+	case TRUST_OK:
+		break;
+	}
+	struct loader_file file = {.name = path, .layer = LAYER_PROJECT, .bare = RULE_ALLOW};
+	rc = each_line(l, &file, buf_span(&text));
+	return rc < 0 ? rc : add_source(l, "project", file.n_allows);
+}
+
+int config_check_project(const char *path, struct span content, struct err *err)
+{
+	const struct config_input in = {.home = "/"};
+	struct config config = {.policy = {.max = POLICY_MAX_BYTES}};
+	struct loader l = {.in = &in, .out = &config, .err = err};
+	struct loader_file file = {.name = path, .layer = LAYER_PROJECT, .bare = RULE_ALLOW};
+
+	for (const char *p = path; *p; p++)
+		if ((uint8_t)*p < 0x20) /* it would end up in the marks of the policy text */
+			return err_set(err, 0, "a control character in the path of the project");
+	int rc = each_line(&l, &file, content);
+	if (rc == 0 && file.line > CONFIG_PROJECT_MAX_LINES)
+		rc = err_set(err, 0, "'%s' has more than %d lines", path, CONFIG_PROJECT_MAX_LINES);
+	loader_drop(&l);
+	config_drop(&config);
+	return rc;
 }
 
 /* The mark stands first, and the numbering of lines starts after it. */
@@ -400,18 +463,16 @@ int config_load(const struct config_input *in, struct config *out, struct err *e
 	if (rc == 0)
 		rc = read_folder(&l, in->user_dir, LAYER_USER);
 	if (rc == 0)
+		rc = read_project(&l);
+	if (rc == 0)
 		rc = read_flags(&l);
 	if (rc == 0)
 		rc = want_for_command(&l);
 	if (rc == 0)
 		rc = read_presets(&l);
 	if (rc == 0)
-		rc = note_project(&l);
-	if (rc == 0)
 		rc = note_lock(&l);
-	text_list_drop(&l.wanted);
-	text_list_drop(&l.wanted_by_etc);
-	free(l.mark_file);
+	loader_drop(&l);
 	if (rc < 0) {
 		config_drop(&config);
 		return rc;

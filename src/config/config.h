@@ -15,7 +15,8 @@ struct text_list {
  * @preset_dirs: folders that hold preset files, later ones win; NULL-terminated
  * @etc_dir:	"/etc/drydock"
  * @user_dir:	"$XDG_CONFIG_HOME/drydock"; NULL for none. Its files are refused when others can write them
- * @project:	project root, whose .drydock is looked at; NULL for none
+ * @project:	project root, whose .drydock is read when it is trusted; NULL for none
+ * @trust_dir:	records of what is trusted (config/trust.h); NULL trusts nothing
  * @command:	base name of the agent's command: the preset that says `command NAME` is taken
  * @presets:	`-p NAME` or NAME+CLASS
  * @allow, @deny: rules from flags; origin "--allow", line = position
@@ -26,6 +27,7 @@ struct config_input {
 	const char *etc_dir;
 	const char *user_dir;
 	const char *project;
+	const char *trust_dir;
 	const char *home;
 	const char *command;
 	const char *const *presets;
@@ -85,3 +87,15 @@ struct config {
  */
 int config_load(const struct config_input *in, struct config *out, struct err *err);
 void config_drop(struct config *config);
+
+enum { CONFIG_PROJECT_MAX_LINES = 2000 };
+
+/**
+ * config_check_project() - would this content of a project's .drydock be taken?
+ * @path:	for messages
+ *
+ * It has at most CONFIG_PROJECT_MAX_LINES lines: a person is to read it.
+ *
+ * Return: 0, or a negative errno value with "PATH:LINE:COLUMN: reason". Whether presets exist is not looked at.
+ */
+int config_check_project(const char *path, struct span content, struct err *err);

@@ -199,6 +199,26 @@ static int make_text(const struct here *h, struct span subject, bool has_action,
 	return buf_put(out, h->line.p, h->line.n) ? 0 : no_memory(h);
 }
 
+/* A project's file adds allows, of public places, and judges no first bytes more kindly than is usual. */
+static int check_project_rule(const struct here *h, const struct rule *rule, struct span subject)
+{
+	enum { KIND = RULE_TLS | RULE_HTTP };
+	static const char own[] = "it belongs in your own rules: drydock allow";
+	if (h->file->layer != LAYER_PROJECT)
+		return 0;
+	if (rule->action != RULE_ALLOW)
+		return bad(h, h->line, "a project's file may only add allows");
+	if (rule->options & ~(uint32_t)KIND)
+		return bad(h, subject, "a project's file may not loosen what is judged, nor open private addresses; %s",
+			   own);
+	bool is_host = rule->subject == RULE_PREFIX && rule->prefix_bits == (rule->prefix.is_v6 ? 128 : 32);
+	if (rule->subject == RULE_PREFIX && !(is_host && addr_classify(&rule->prefix) == ADDR_PUBLIC))
+		return bad(h, subject, "a project's file may name single public addresses only; %s", own);
+	if (rule->subject != RULE_PREFIX && (!strcmp(rule->name.text, "host.drydock.internal")))
+		return bad(h, subject, "a project's file may not open services of your own machine; %s", own);
+	return 0;
+}
+
 static int take_rule(const struct here *h, bool has_action)
 {
 	struct span left = h->line, subject = next_word(&left);
@@ -216,8 +236,12 @@ static int take_rule(const struct here *h, bool has_action)
 	buf_drop(&text);
 	if (rc == 0)
 		rc = check_wildcard(h, &rule, subject);
+	if (rc == 0)
+		rc = check_project_rule(h, &rule, subject);
 	if (rc < 0)
 		return rc;
+	if (h->file->allows_only && rule.action != RULE_ALLOW)
+		return 0;
 	if (rule.action == RULE_ALLOW) {
 		if (h->file->classes && !is_class_taken(h))
 			return 0;
@@ -359,22 +383,28 @@ static bool take_amount(struct span word, uint64_t *out)
 	return true;
 }
 
-/* As with env, a preset limits only what nobody limited. */
+/* As with env, a preset limits only what nobody limited, and a project only tightens. */
+static uint64_t new_limit(const struct here *h, uint64_t was, uint64_t n)
+{
+	if (!was || h->file->layer == LAYER_ETC || h->file->layer == LAYER_USER || h->file->layer == LAYER_FLAG)
+		return n;
+	return h->file->layer == LAYER_PRESET || was < n ? was : n;
+}
+
 static int take_limit(const struct here *h, struct span left)
 {
 	struct span what = next_word(&left), word = next_word(&left);
-	bool is_preset = h->file->layer == LAYER_PRESET;
 	struct config *c = h->l->out;
 	uint64_t n = 0;
 
 	if (!take_amount(word, &n) || next_word(&left).n)
 		n = 0;
 	if (span_is(what, "memory") && n)
-		c->memory_bytes = is_preset && c->memory_bytes ? c->memory_bytes : n;
+		c->memory_bytes = new_limit(h, c->memory_bytes, n);
 	else if (span_is(what, "pids") && n && n <= 4194304)
-		c->max_pids = is_preset && c->max_pids ? c->max_pids : (uint32_t)n;
+		c->max_pids = (uint32_t)new_limit(h, c->max_pids, n);
 	else if (span_is(what, "cpus") && n && n <= 4096)
-		c->cpu_percent = is_preset && c->cpu_percent ? c->cpu_percent : (uint32_t)n * 100;
+		c->cpu_percent = (uint32_t)new_limit(h, c->cpu_percent, n * 100);
 	else
 		return bad(h, what.n ? what : h->line, "limit takes 'memory 8G', 'pids 512' or 'cpus 2'");
 	return 0;
@@ -402,7 +432,33 @@ static int take_presets(const struct here *h, struct span left)
 		if (rc < 0)
 			return rc;
 	}
+	if (h->file->layer != LAYER_PROJECT) {
+		int rc = take_list(h, left, &h->l->wanted_fully, REPEATS_DROPPED, "the preset's name");
+		if (rc < 0)
+			return rc;
+	}
 	return take_list(h, left, &h->l->wanted, REPEATS_DROPPED, "the preset's name");
+}
+
+/* What a project's file may say: rules that allow, presets, limits. */
+static int check_project_word(const struct here *h, struct span word)
+{
+	static const char *const theirs[] = {"env", "keep", "arg", "mount", "lock", "title", "command", "source"};
+	for (size_t i = 0; h->file->layer == LAYER_PROJECT && i < sizeof(theirs) / sizeof(theirs[0]); i++)
+		if (span_is(word, theirs[i]))
+			return bad(h, word, "a project's file may hold allow, preset, limit and budget lines, not '%s'",
+				   theirs[i]);
+	return 0;
+}
+
+/* What is left out of a preset that only the project named. */
+static bool is_left_out(const struct here *h, struct span word)
+{
+	static const char *const more[] = {"env", "keep", "arg", "mount", "limit", "budget"};
+	for (size_t i = 0; h->file->allows_only && i < sizeof(more) / sizeof(more[0]); i++)
+		if (span_is(word, more[i]))
+			return true;
+	return false;
 }
 
 static bool looks_like_host(struct span word)
@@ -421,6 +477,11 @@ int loader_line(struct loader *l, struct loader_file *file, struct span line)
 		return 0;
 	if (line.n > RULE_LINE_MAX_BYTES)
 		return bad(&h, line, "longer than %d bytes", RULE_LINE_MAX_BYTES);
+	int rc = check_project_word(&h, word);
+	if (rc < 0)
+		return rc;
+	if (is_left_out(&h, word))
+		return 0;
 	if (span_is(word, "allow") || span_is(word, "deny") || span_is(word, "telemetry"))
 		return take_rule(&h, true);
 	if (span_is(word, "budget"))

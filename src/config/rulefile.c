@@ -45,6 +45,7 @@ static int load_rule(struct span line, enum rule_action bare, char out[RULE_TEXT
 		out[0] = '\0';
 	free(l.mark_file);
 	text_list_drop(&l.wanted);
+	text_list_drop(&l.wanted_fully);
 	text_list_drop(&l.wanted_by_etc);
 	config_drop(&config);
 	return rc;
@@ -78,6 +79,15 @@ int rulefile_rule(const char *text, enum rule_action action, char out[RULE_TEXT_
 struct said {
 	char text[RULE_LINE_MAX_BYTES + 1];
 };
+
+static void say(struct span line, enum rule_action bare, struct said *out);
+
+void rulefile_words(struct span line, enum rule_action bare, char out[RULE_LINE_MAX_BYTES + 1])
+{
+	struct said said;
+	say(line, bare, &said);
+	memcpy(out, said.text, sizeof(said.text));
+}
 
 static void say(struct span line, enum rule_action bare, struct said *out)
 {
@@ -244,14 +254,20 @@ static int change(const struct rulefile *edit, bool is_removal, size_t *out_chan
 		rc = read_now(edit, &now, &mode, &exists, err);
 	if (rc < 0)
 		return rc;
+	if (edit->was && !buf_put(edit->was, now.p, now.n))
+		return err_set(err, ENOMEM, "changing '%s'", edit->path);
 	if (!exists && !is_removal && edit->head)
 		(void)buf_put(&now, edit->head, strlen(edit->head)); /* is_cut remembers */
 	size_t n = is_removal ? filter(edit, buf_span(&now), &kept) : append(edit, &now);
 	const struct buf *text = is_removal ? &kept : &now;
 	if (text->is_cut)
 		return err_set(err, EFBIG, "changing '%s'", edit->path);
+	if (edit->now && !buf_put(edit->now, text->p, text->n))
+		return err_set(err, ENOMEM, "changing '%s'", edit->path);
 	if (n)
 		rc = fs_replace(edit->path, buf_span(text), mode, err);
+	if (edit->out_existed)
+		*edit->out_existed = exists;
 	if (rc == 0 && out_changed)
 		*out_changed = n;
 	return rc;

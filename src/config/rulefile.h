@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* config/rulefile.h - adds and removes lines of a file of rules, and leaves the rest of it alone */
 #pragma once
+#include "base/buf.h"
 #include "base/err.h"
 #include "policy/rule.h"
 
@@ -30,6 +31,8 @@ int rulefile_rule(const char *text, enum rule_action action, char out[RULE_TEXT_
  * @lines:	NULL-terminated. Rules (best from rulefile_rule()) or other lines of the grammar, such as "preset npm"
  * @comment:	put behind each line that is added, as `# TEXT`; NULL for none. No control characters
  * @head:	what a file that is made begins with: comment lines; NULL for nothing
+ * @was, @now:	take the whole content before and after, as seen under the lock; NULL when nobody asks
+ * @out_existed: was there a file? NULL when nobody asks
  */
 struct rulefile {
 	const char *path;
@@ -38,7 +41,15 @@ struct rulefile {
 	const char *const *lines;
 	const char *comment;
 	const char *head;
+	struct buf *was, *now;
+	bool *out_existed;
 };
+
+/**
+ * rulefile_words() - what a line of a file of rules says, so that equal lines are equal texts
+ * @out:	the canonical rule, or the words with one space between them; "" for a comment or blank line
+ */
+void rulefile_words(struct span line, enum rule_action bare, char out[RULE_LINE_MAX_BYTES + 1]);
 
 /**
  * rulefile_add() - append the lines that the file does not have yet, in any spelling; all or none

@@ -3,6 +3,7 @@
 #include "base/fs.h"
 #include "base/own.h"
 #include "config/config.h"
+#include "config/trust.h"
 #include "policy/verdict.h"
 
 #include <errno.h>
@@ -515,9 +516,83 @@ static void following_lines_share_one_mark(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+/* Writes the project's file and trusts it. */
+static void put_project(struct place *p, const char *text)
+{
+	char path[128], dir[96];
+	put_file(p->project, ".drydock", text);
+	(void)snprintf(path, sizeof(path), "%s/.drydock", p->project);
+	(void)snprintf(dir, sizeof(dir), "%s/trust", p->root);
+	assert_int_equal(trust_grant(dir, path, span_of(text), NULL), 0);
+}
+
+static void a_projects_limits_only_tighten(void **state)
+{
+	struct place *p = *state;
+	char dir[96];
+	(void)snprintf(dir, sizeof(dir), "%s/trust", p->root);
+	p->in.trust_dir = dir;
+	put_file(p->user, "config", "limit memory 2G\nlimit pids 100\n");
+	put_project(p, "limit memory 4G\nlimit pids 50\nlimit cpus 2\n");
+	struct config config = loaded(p);
+	assert_true(config.memory_bytes == 2ULL << 30);
+	assert_int_equal(config.max_pids, 50);
+	assert_int_equal(config.cpu_percent, 200);
+	config_drop(&config);
+	p->in.trust_dir = NULL; /* not trusted: as if it were not there */
+	config = loaded(p);
+	assert_int_equal(config.max_pids, 100);
+	assert_notice(&config, "is not trusted");
+	config_drop(&config);
+}
+
+static void a_preset_of_the_project_alone_adds_only_allows(void **state)
+{
+	struct place *p = *state;
+	const char *const wanted[] = {"tool", NULL};
+	char dir[96];
+	(void)snprintf(dir, sizeof(dir), "%s/trust", p->root);
+	p->in.trust_dir = dir;
+	put_file(p->presets, "tool",
+		 "preset tool\nallow a.test\ndeny b.test\ntelemetry c.test\nenv A=b\nkeep K\narg x\nmount rw /srv\n"
+		 "limit pids 7\nbudget conns=9\n");
+	put_project(p, "preset tool\n");
+	struct config config = loaded(p);
+	assert_int_equal(ask(&config, "a.test"), VERDICT_ALLOW);
+	assert_int_equal(ask(&config, "b.test"), VERDICT_NOT_ALLOWLISTED);
+	assert_int_equal(config.env.n + config.keep.n + config.args.n + config.n_mounts + config.max_pids, 0);
+	config_drop(&config);
+	p->in.presets = wanted; /* the user names it too */
+	config = loaded(p);
+	assert_int_equal(ask(&config, "b.test"), VERDICT_DENIED_BY_RULE);
+	assert_int_equal(config.env.n + config.keep.n + config.args.n + config.n_mounts, 4);
+	assert_int_equal(config.max_pids, 7);
+	config_drop(&config);
+}
+
+static void a_lock_caps_a_trusted_project_too(void **state)
+{
+	struct place *p = *state;
+	char dir[96];
+	(void)snprintf(dir, sizeof(dir), "%s/trust", p->root);
+	p->in.trust_dir = dir;
+	put_project(p, "allow a.test\n");
+	struct config config = loaded(p);
+	assert_int_equal(ask(&config, "a.test"), VERDICT_ALLOW);
+	config_drop(&config);
+	put_file(p->etc, "config", "lock\n");
+	config = loaded(p);
+	assert_int_equal(ask(&config, "a.test"), VERDICT_NOT_ALLOWLISTED);
+	assert_notice(&config, "left out 1 allow rule");
+	config_drop(&config);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(a_projects_limits_only_tighten),
+		TEST(a_preset_of_the_project_alone_adds_only_allows),
+		TEST(a_lock_caps_a_trusted_project_too),
 		TEST(nothing_written_is_an_empty_policy),
 		TEST(allows_of_all_layers_add_up_and_any_deny_wins),
 		TEST(a_bad_line_anywhere_loads_nothing),
