@@ -4,6 +4,7 @@
 #include "build_config.h"
 #include "egress/broker/process.h"
 #include "egress/health.h"
+#include "egress/holder.h"
 #include "egress/resolver/process.h"
 #include "egress/serve.h"
 #include "egress/sidecar.h"
@@ -27,6 +28,8 @@ static int help_main(int argc, char **argv)
 		"FILE]\n"
 		"       drydock-egress sidecar --rules FILE --agent-name NAME [--inner SUBNET]\n"
 		"                              [--audit FILE] [--control PATH] [--session ID]\n"
+		"       drydock-egress sidecar --rules FILE --holder SOCKET [--audit FILE] ...\n"
+		"       drydock-egress holder --sock SOCKET --ports PORT,...\n"
 		"       drydock-egress health\n"
 		"       drydock-egress version\n"
 		"\n"
@@ -42,7 +45,7 @@ static const struct {
 	const char *word;
 	int (*run)(int argc, char **argv);
 } commands[] = {
-	{"sidecar", sidecar_main},   {"health", health_main},
+	{"sidecar", sidecar_main},   {"health", health_main},	{"holder", holder_main},
 	{"serve", serve_main},	     {"worker", worker_main},	{"broker", broker_main},
 	{"resolver", resolver_main}, {"version", version_main}, {"--version", version_main},
 	{"help", help_main},	     {"--help", help_main},

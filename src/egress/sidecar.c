@@ -11,6 +11,7 @@
 #include "egress/broker/broker.h"
 #include "egress/legs.h"
 #include "egress/serve.h"
+#include "egress/wire/control.h"
 #include "net/name.h"
 
 #include <errno.h>
@@ -19,23 +20,35 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/socket.h>
+#include <time.h>
 
-enum { EXIT_FAILED = 1, EXIT_USAGE = 2, MAX_ARGS = 24 + 2 * LEGS_MAX, FD_TEXT_BYTES = 12 };
+enum {
+	EXIT_FAILED = 1,
+	EXIT_USAGE = 2,
+	MAX_ARGS = 24 + 2 * LEGS_MAX,
+	FD_TEXT_BYTES = 12,
+	HOLDER_STEP_MS = 10,
+	HOLDER_LIMIT_MS = 10000,
+};
+/* Where only lo is, every address of 127.0.0.0/8 is local, and no other. */
+#define SIDECAR_POOL "127.77.0.0/16"
+
 static_assert((int)LEGS_MAX <= (int)BROKER_MAX_CLOSED, "every leg's network can be closed");
 
 static const char usage_text[] =
 	"usage: drydock-egress sidecar --rules FILE --agent-name NAME [--inner SUBNET] [--audit FILE]\n"
-	"                              [--control PATH] [--session ID] [--resolver ADDRESS:PORT]\n";
+	"                              [--control PATH] [--session ID] [--resolver ADDRESS:PORT]\n"
+	"       drydock-egress sidecar --rules FILE --holder SOCKET [--audit FILE] ...\n";
 
 /** struct sidecar - the options, and the command line of `serve` that they become; texts live here */
 struct sidecar {
-	const char *rules, *audit, *agent, *session, *resolver, *control, *token;
+	const char *rules, *audit, *agent, *session, *resolver, *control, *token, *holder;
 	struct addr inner;
 	uint8_t inner_bits;
 	bool has_inner;
 	struct leg legs[LEGS_MAX];
 	size_t n_legs;
-	char listen[ADDR_TEXT_BYTES + 8], token_fd[FD_TEXT_BYTES];
+	char listen[ADDR_TEXT_BYTES + 8], token_fd[FD_TEXT_BYTES], jail_fd[FD_TEXT_BYTES];
 	char closed[LEGS_MAX][LEGS_PREFIX_TEXT_BYTES];
 	const char *argv[MAX_ARGS + 1];
 	int argc;
@@ -67,6 +80,9 @@ static bool read_option(struct sidecar *s, int c)
 	case 'c':
 		s->control = optarg;
 		return true;
+	case 'h':
+		s->holder = optarg;
+		return true;
 	case 'd':
 		s->resolver = optarg;
 		return true;
@@ -90,6 +106,7 @@ static int read_options(struct sidecar *s, int argc, char **argv, struct err *er
 						{"resolver", required_argument, NULL, 'd'},
 						{"agent-name", required_argument, NULL, 'g'},
 						{"inner", required_argument, NULL, 'i'},
+						{"holder", required_argument, NULL, 'h'},
 						{0}};
 	int c;
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -100,8 +117,8 @@ static int read_options(struct sidecar *s, int argc, char **argv, struct err *er
 	}
 	if (optind < argc)
 		return err_set(err, 0, "sidecar: '%s' is no option", argv[optind]);
-	if (!s->rules || !s->agent)
-		return err_set(err, 0, "sidecar: --rules and --agent-name are needed");
+	if (!s->rules || (!s->agent && !s->holder))
+		return err_set(err, 0, "sidecar: --rules and either --agent-name or --holder are needed");
 	return 0;
 }
 
@@ -171,6 +188,32 @@ static int put_bridge(struct sidecar *s, struct err *err)
 	return pass_token(s, err);
 }
 
+/* The holder may be a moment behind: the engine starts both at once. */
+static int connect_holder(const struct sidecar *s, struct err *err)
+{
+	static const struct timespec step = {.tv_nsec = HOLDER_STEP_MS * 1000000L};
+	int fd = control_connect(s->holder, err);
+
+	for (int i = 0; (fd == -ENOENT || fd == -ECONNREFUSED) && i < HOLDER_LIMIT_MS / HOLDER_STEP_MS; i++) {
+		(void)nanosleep(&step, NULL); /* a shorter wait does no harm */
+		fd = control_connect(s->holder, err);
+	}
+	return fd;
+}
+
+/* Nobody but the agent is in the holder's network namespace, so nobody has to be told from it. */
+static int put_sealed(struct sidecar *s, struct err *err)
+{
+	int fd = connect_holder(s, err);
+
+	if (fd < 0)
+		return fd;
+	(void)snprintf(s->jail_fd, sizeof(s->jail_fd), "%d", fd); /* fits */
+	put(s, "--jail-fd", s->jail_fd);
+	put(s, "--pool", SIDECAR_POOL);
+	return 0;
+}
+
 static int put_all(struct sidecar *s, struct err *err)
 {
 	if (legs_read(s->legs, &s->n_legs, err) < 0)
@@ -186,7 +229,7 @@ static int put_all(struct sidecar *s, struct err *err)
 		legs_prefix_print(&s->legs[i].net, s->legs[i].bits, s->closed[i]);
 		put(s, "--closed", s->closed[i]);
 	}
-	return put_bridge(s, err);
+	return s->holder ? put_sealed(s, err) : put_bridge(s, err);
 }
 
 static void block_signals(void)

@@ -61,3 +61,30 @@ address() { # CONTAINER NETWORK
 no_escape() {
 	! grep -E 'TRAP|EVIL' "$RIG/hits.log"
 }
+
+# The holder has no network but lo; the sidecar gets its sockets through a volume that the agent never sees.
+sealed_holder() { # DISC
+	docker volume create --driver local --opt type=tmpfs --opt device=tmpfs --opt o=uid=65534,gid=65534,mode=0700 \
+		"drydock-$1-sock" >/dev/null
+	docker run -d --name "drydock-$1-net" --network none --dns 127.0.0.1 "${egress[@]}" -v "drydock-$1-sock:/sock" \
+		drydock-egress:latest holder --sock /sock/fd.sock --ports 80,443 >/dev/null
+}
+
+sealed_sidecar() { # DISC
+	session_dir "$1"
+	docker run -d --name "drydock-$1-egress" --network drydock_egress "${egress[@]}" -v "drydock-$1-sock:/sock" \
+		-v "/run/s/$1/policy:/etc/drydock:ro" -v "/run/s/$1/out:/var/drydock" drydock-egress:latest \
+		sidecar --rules /etc/drydock/allow --audit /var/drydock/audit.jsonl --control /var/drydock/ctl.sock \
+		--holder /sock/fd.sock --session "$1" >/dev/null
+	wait_healthy "drydock-$1-net"
+}
+
+sealed_agent() { # DISC ARG...: in the foreground
+	local disc=$1
+	shift
+	local url=http://127.0.0.1:8888
+	docker run --rm --init --name "drydock-$disc" --network "container:drydock-$disc-net" "${hardened[@]}" \
+		"${agent_caps[@]}" -e HTTPS_PROXY="$url" -e HTTP_PROXY="$url" -e https_proxy="$url" -e http_proxy="$url" \
+		-e CURL_CA_BUNDLE=/ca.pem --label dev.drydock.role=agent ${agent_options[@]+"${agent_options[@]}"} \
+		drydock-agent:latest "$@"
+}

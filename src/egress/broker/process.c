@@ -453,7 +453,8 @@ static void close_spent(struct process *p)
 	(void)close(BROKER_FD_EXE);
 	(void)close(BROKER_FD_NULL);
 	fd_drop(&p->hosts_fd);
-	fd_drop(&p->jail_fd);
+	if (!p->terms.pool_bits) /* a holder gives its sockets to the next one once this connection ends */
+		fd_drop(&p->jail_fd);
 	for (int i = 0; i < p->n_bound; i++)
 		(void)close(BROKER_FD_BOUND + i);
 }
