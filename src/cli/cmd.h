@@ -10,8 +10,10 @@
 #define COMMANDS(X)                                                                                \
 	X(run, "Start here", "run a command in a contained session")                               \
 	X(doctor, "Start here", "check that this machine can contain, and how well")               \
+	X(why, "Start here", "explain the last refusals, and how to allow them")                   \
 	X(allow, "Policy", "add a rule that allows, for you, this project or a session")           \
 	X(deny, "Policy", "add a rule that refuses; it wins over every allow")                     \
+	X(rules, "Policy", "the rules in force, and where each comes from")                        \
 	X(check, "Policy", "test a destination against the rules, without connecting")             \
 	X(trust, "Policy", "review a project's .drydock, and agree to it")                             \
 	X(log, "Evidence", "what a session was allowed and refused")                               \

@@ -6,21 +6,25 @@
 #include "cli/cmd.h"
 #include "cli/exit.h"
 #include "cli/launch.h"
+#include "cli/policy_text.h"
 #include "cli/term.h"
 #include "policy/verdict.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
+enum { POLICY_MAX_BYTES = 256 << 20 };
+
 struct check_flags {
 	struct launch_flags run;
-	const char *command;
+	const char *command, *session;
 	bool is_json, is_help;
 };
 
 /* clang-format off */
 #define AT(member) offsetof(struct check_flags, member)
 static const struct option check_options[] = {
+	{'s', "session", "SESSION", "with the rules of this session, and no others", OPTION_TEXT, AT(session)},
 	{0, "for", "COMMAND", "with the preset that `run COMMAND` would choose", OPTION_TEXT, AT(command)},
 	{'a', "allow", "RULE", "as for run", OPTION_LIST, AT(run.allow)},
 	{0, "deny", "RULE", "as for run", OPTION_LIST, AT(run.deny)},
@@ -168,6 +172,27 @@ static void print_verdict(const struct target *t, const struct verdict *v, bool 
 	(void)buf_put(out, "\n", 1);
 }
 
+/* The policy that counts: of a session, or of the next one here. -ENOENT: no such session. */
+static int read_policy(const struct check_flags *flags, struct launch *launch, char **command, struct buf *out,
+		       struct err *err)
+{
+	char id[SESSION_ID_BYTES];
+	if (!flags->session) {
+		int rc = launch_load(launch, &flags->run, flags->command ? command : NULL, err);
+		if (rc == 0 && !buf_put(out, launch->config.policy.p, launch->config.policy.n))
+			rc = err_set(err, ENOMEM, "reading the rules");
+		return rc < 0 && rc != -ENOMEM ? -EINVAL : rc;
+	}
+	int rc = place_find(&launch->place, err);
+	if (rc < 0)
+		return -EINVAL; /* @err says it */
+	rc = session_find(&launch->place.roots, flags->session, id, err);
+	if (rc < 0)
+		return rc;
+	rc = policy_text_read(launch->place.roots.state, id, out, err);
+	return rc < 0 ? -EINVAL : 0;
+}
+
 static int decide(struct check_flags *flags, const struct target *target)
 {
 	static struct launch launch; /* big, and there is one */
@@ -179,12 +204,13 @@ static int decide(struct check_flags *flags, const struct target *target)
 	launch = (struct launch){0};
 	if (flags->command)
 		command[0] = strdup(flags->command);
-	int rc = launch_load(&launch, &flags->run, flags->command ? command : NULL, &err);
+	AUTO(buf) struct buf policy = {.max = POLICY_MAX_BYTES};
+	int rc = read_policy(flags, &launch, command, &policy, &err);
+	int code = rc == -ENOENT ? EXIT_NO_SESSION : EXIT_FAILED;
 	if (rc == 0)
-		rc = ruleset_load(buf_span(&launch.config.policy), "policy", &set, &err);
-	int code = EXIT_FAILED;
+		rc = ruleset_load(buf_span(&policy), "policy", &set, &err);
 	if (rc < 0) {
-		term_error("cannot read the rules", &err, 0);
+		term_error(code == EXIT_NO_SESSION ? "no such session" : "cannot read the rules", &err, 0);
 	} else {
 		struct verdict v = target->is_addr ? verdict_addr(set, &target->addr, target->port)
 						   : verdict_name(set, &target->name, target->port);

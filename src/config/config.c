@@ -15,7 +15,7 @@
 #include <limits.h>
 #include <sys/stat.h>
 
-enum { FILE_MAX_BYTES = 64 << 20, POLICY_MAX_BYTES = 256 << 20, MAX_CLASSES = 8 };
+enum { FILE_MAX_BYTES = 64 << 20, POLICY_MAX_BYTES = 256 << 20, EXPIRED_MAX_BYTES = 1 << 20, MAX_CLASSES = 8 };
 
 static void loader_drop(struct loader *l)
 {
@@ -406,7 +406,7 @@ static int read_project(struct loader *l)
 int config_check_project(const char *path, struct span content, struct err *err)
 {
 	const struct config_input in = {.home = "/"};
-	struct config config = {.policy = {.max = POLICY_MAX_BYTES}};
+	struct config config = {.policy = {.max = POLICY_MAX_BYTES}, .expired = {.max = EXPIRED_MAX_BYTES}};
 	struct loader l = {.in = &in, .out = &config, .err = err};
 	struct loader_file file = {.name = path, .layer = LAYER_PROJECT, .bare = RULE_ALLOW};
 
@@ -454,7 +454,7 @@ bool config_is_locked(struct span policy)
 
 int config_load(const struct config_input *in, struct config *out, struct err *err)
 {
-	struct config config = {.policy = {.max = POLICY_MAX_BYTES}};
+	struct config config = {.policy = {.max = POLICY_MAX_BYTES}, .expired = {.max = EXPIRED_MAX_BYTES}};
 	struct loader l = {.in = in, .out = &config, .err = err};
 
 	int rc = read_folder(&l, in->etc_dir, LAYER_ETC);
@@ -484,6 +484,7 @@ int config_load(const struct config_input *in, struct config *out, struct err *e
 void config_drop(struct config *config)
 {
 	buf_drop(&config->policy);
+	buf_drop(&config->expired);
 	text_list_drop(&config->env);
 	text_list_drop(&config->keep);
 	text_list_drop(&config->args);
@@ -494,5 +495,5 @@ void config_drop(struct config *config)
 	for (size_t i = 0; i < config->n_sources; i++)
 		free(config->sources[i].name);
 	free(config->sources);
-	*config = (struct config){.policy = {.max = POLICY_MAX_BYTES}};
+	*config = (struct config){.policy = {.max = POLICY_MAX_BYTES}, .expired = {.max = EXPIRED_MAX_BYTES}};
 }

@@ -57,13 +57,14 @@ bool config_is_locked(struct span policy);
 /**
  * struct config - what a session gets
  * @policy:	effective policy text with #line marks (policy/ruleset.h), ready for the broker
+ * @expired:	rules whose until= is over, left out of @policy; in the same form
  * @env:	"NAME=VALUE" that presets set (a variable the user set himself is not overridden: the caller applies)
  * @keep:	names of variables let through the scrubbed environment
  * @args:	inserted after the agent's command
  * @notices:	things the user should see, one line each
  */
 struct config {
-	struct buf policy;
+	struct buf policy, expired;
 	struct text_list env;
 	struct text_list keep;
 	struct text_list args;

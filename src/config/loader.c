@@ -174,6 +174,15 @@ static int put_rule(const struct here *h, const struct rule *rule)
 	return put_line(h, text);
 }
 
+/* For `rules` to show; what does not fit is not worth an error. */
+static int note_expired(const struct here *h, const struct rule *rule)
+{
+	char text[RULE_TEXT_BYTES];
+	rule_print(rule, text);
+	(void)buf_putf(&h->l->out->expired, "#line %u \"%s\"\n%s\n", h->file->line, h->file->name, text);
+	return 0;
+}
+
 /* A limit for the whole session; every layer may tighten it. */
 static int take_budget(const struct here *h)
 {
@@ -250,7 +259,7 @@ static int take_rule(const struct here *h, bool has_action)
 			return 0;
 		}
 		if (rule.budget.until_s && rule.budget.until_s <= clock_wall_ms() / 1000)
-			return 0; /* over: as if it were not written */
+			return note_expired(h, &rule); /* as if it were not written */
 		h->file->n_allows++;
 	}
 	rc = note_ascii(h, subject, &rule);
