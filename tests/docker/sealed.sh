@@ -15,6 +15,7 @@ sealed_agent one sh -c 'curl -sS https://allowed.test/; unset http_proxy https_p
 	curl -sS https://allowed.test/; curl -sS http://allowed.test/; curl -sS https://evil.test/; echo rc=$?
 	cat /etc/resolv.conf; [ ! -e /sock ] || echo SOCKET' >"$RIG/curl" 2>&1
 docker exec drydock-one-net /drydock-egress health
+docker exec drydock-one-egress /drydock-egress health
 # The sidecar dies: connections wait, and the next one serves them.
 docker kill drydock-one-egress >/dev/null
 sealed_agent one sh -c 'curl -sS -m 2 http://allowed.test/; echo rc=$?' >"$RIG/curl.hangs" 2>&1

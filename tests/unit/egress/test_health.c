@@ -34,10 +34,30 @@ static void where_nobody_listens_nothing_is_found(void **state)
 	assert_false(health_find_listener(span_of("\n\n 1: zz"), 8888, &at));
 }
 
+static void a_control_socket_is_one_that_accepts_packets(void **state)
+{
+	static const char sockets[] =
+		"Num       RefCount Protocol Flags    Type St Inode Path\n"
+		"0000000000000000: 00000003 00000000 00000000 0005 03 10 /var/lib/connected.sock\n"
+		"0000000000000000: 00000002 00000000 00010000 0001 01 11 /run/stream.sock\n"
+		"0000000000000000: 00000002 00000000 00010000 0005 01 12 @abstract\n"
+		"0000000000000000: 00000002 00000000 00010000 0005 01 13\n"
+		"0000000000000000: 00000002 00000000 00010000 0005 01 14 /var/lib/drydock/ctl.sock\n";
+	char path[108] = "";
+
+	(void)state;
+	assert_true(health_find_control(span_of(sockets), path, sizeof(path)));
+	assert_string_equal(path, "/var/lib/drydock/ctl.sock");
+	assert_false(health_find_control(span_of(sockets), path, 10));
+	assert_false(health_find_control(span_make(sockets, 300), path, sizeof(path)));
+	assert_false(health_find_control(span_of(""), path, sizeof(path)));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_listener_is_found_and_connections_are_not),
+		cmocka_unit_test(a_control_socket_is_one_that_accepts_packets),
 		cmocka_unit_test(where_nobody_listens_nothing_is_found),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
