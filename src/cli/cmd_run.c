@@ -9,6 +9,7 @@
 #include "cli/exit.h"
 #include "cli/launch.h"
 #include "cli/term.h"
+#include "report/segments.h"
 #include "report/summary.h"
 
 #include <errno.h>
@@ -206,14 +207,15 @@ static void sum_up(struct run *run)
 	char path[PATH_MAX + 32];
 	struct summary summary = {0};
 	(void)snprintf(path, sizeof(path), "%s/audit.jsonl", run->session.state_dir);
-	AUTO(file) FILE *in = fopen(path, "re");
-	if (!in)
+	struct segments log;
+	if (segments_open(path, &log, NULL) < 0)
 		return; /* no egress, no log */
-	struct record_reader reader = {.in = in};
+	struct record_reader reader = segments_reader(&log);
 	const struct record *record;
 	while ((record = record_next(&reader)))
 		summary_add(&summary, record);
 	record_reader_drop(&reader);
+	segments_close(&log);
 	run->meta.n_refused = summary.n_refused;
 	AUTO(buf) struct buf out = {.max = BANNER_MAX_BYTES};
 	summary_print(&summary, run->session.id, &out);

@@ -13,6 +13,7 @@
 #include "config/rulefile.h"
 #include "egress/wire/control.h"
 #include "report/board.h"
+#include "report/segments.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -416,16 +417,17 @@ static void read_log(struct watch *w, unsigned session)
 	char path[PATH_MAX + 64];
 
 	(void)snprintf(path, sizeof(path), "%s/%s/audit.jsonl", w->place.roots.state, s->id);
-	AUTO(file) FILE *in = fopen(path, "re");
-	if (!in)
+	struct segments log;
+	if (segments_open(path, &log, NULL) < 0)
 		return;
-	struct record_reader reader = {.in = in};
+	struct record_reader reader = segments_reader(&log);
 	const struct record *r;
 	while ((r = record_next(&reader))) {
 		(void)board_add(&w->board, session, r);
 		s->seen = r->seq > s->seen ? r->seq : s->seen;
 	}
 	record_reader_drop(&reader);
+	segments_close(&log);
 }
 
 static int add_session(struct watch *w, const char *id, struct err *err)

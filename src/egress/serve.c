@@ -29,6 +29,7 @@ enum {
 	EXIT_USAGE = 2,
 	ABOVE_FDS = 64,
 	ASK_MAX_S = 3600,
+	AUDIT_LEAST_BYTES = 65536,
 	MAX_TERMS = 2 * (BROKER_MAX_CLOSED + 3),
 	BROKER_FDS = (int)BROKER_FD_BOUND + (int)WIRE_MAX_LISTENERS
 };
@@ -36,7 +37,7 @@ enum {
 static const char usage_text[] =
 	"usage: drydock-egress serve (--listen ADDRESS:PORT... | --jail-fd N) (--rules FILE | "
 	"--rules-fd N)\n"
-	"                            [--audit FILE | --audit-fd N] [--session ID]\n"
+	"                            [--audit FILE [--audit-bytes N] | --audit-fd N] [--session ID]\n"
 	"                            [--resolver ADDRESS:PORT]... [--hosts FILE]\n"
 	"                            [--control SOCKET] [--ask SECONDS]\n";
 
@@ -44,6 +45,7 @@ static const char usage_text[] =
 struct serve {
 	const char *session, *rules_path, *audit_path, *hosts_path, *control_path;
 	uint32_t ask_s;
+	uint64_t audit_bytes;
 	struct endpoint listen[WIRE_MAX_LISTENERS];
 	size_t n_listen;
 	struct endpoint servers[BROKER_MAX_SERVERS];
@@ -114,6 +116,9 @@ static bool read_option(struct serve *s, int c)
 		return read_fd(optarg, &s->rules_fd);
 	case 'A':
 		return read_fd(optarg, &s->audit_fd);
+	case 'B':
+		s->audit_bytes = strtoull(optarg, NULL, 10);
+		return s->audit_bytes >= AUDIT_LEAST_BYTES && strspn(optarg, "0123456789") == strlen(optarg);
 	case 'r':
 		s->rules_path = optarg;
 		return true;
@@ -153,6 +158,7 @@ static int read_options(struct serve *s, int argc, char **argv, struct err *err)
 						{"rules-fd", required_argument, NULL, 'R'},
 						{"audit", required_argument, NULL, 'a'},
 						{"audit-fd", required_argument, NULL, 'A'},
+						{"audit-bytes", required_argument, NULL, 'B'},
 						{"session", required_argument, NULL, 's'},
 						{"resolver", required_argument, NULL, 'd'},
 						{"hosts", required_argument, NULL, 'H'},
@@ -192,6 +198,25 @@ static int open_one(int given, const char *path, int flags, int *out, struct err
 	return *out < 0 ? err_set(err, errno, "opening '%s'", path ? path : "a descriptor") : 0;
 }
 
+/* The log goes on in FILE.1 to FILE.3; a log that is no file, a terminal say, does not. */
+static int open_more_audit(struct serve *s, struct err *err)
+{
+	char path[PATH_MAX];
+	struct stat st;
+
+	if (!s->audit_path || fstat(s->fds[BROKER_FD_AUDIT], &st) < 0 || !S_ISREG(st.st_mode))
+		return 0;
+	for (int i = 1; i < AUDIT_SEGMENTS; i++) {
+		if (snprintf(path, sizeof(path), "%s.%d", s->audit_path, i) >= (int)sizeof(path))
+			return err_set(err, ENAMETOOLONG, "'%s'", s->audit_path);
+		int rc = open_one(-1, path, O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW,
+				  &s->fds[(int)BROKER_FD_AUDIT_MORE + i - 1], err);
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
 static int open_files(struct serve *s, struct err *err)
 {
 	if (open_one(-1, "/proc/self/exe", O_PATH, &s->fds[BROKER_FD_EXE], err) < 0 ||
@@ -201,6 +226,8 @@ static int open_files(struct serve *s, struct err *err)
 	if ((s->audit_path || s->audit_fd >= 0) &&
 	    open_one(s->audit_fd, s->audit_path, O_RDWR | O_CREAT | O_APPEND,
 		     &s->fds[BROKER_FD_AUDIT], err) < 0)
+		return err->code;
+	if (open_more_audit(s, err) < 0)
 		return err->code;
 	if (s->jail_fd >= 0 && open_one(s->jail_fd, NULL, 0, &s->fds[BROKER_FD_JAIL], err) < 0)
 		return err->code;
@@ -269,7 +296,7 @@ static int place_fds(const struct serve *s)
 
 static int become_broker(const struct serve *s, struct err *err)
 {
-	char bound[8], ask[24];
+	char bound[8], ask[24], audit_bytes[24];
 	char server_texts[BROKER_MAX_SERVERS][ENDPOINT_TEXT_BYTES];
 	const char *argv[16 + 2 * BROKER_MAX_SERVERS + MAX_TERMS];
 	static char *const no_env[] = {NULL};
@@ -282,6 +309,10 @@ static int become_broker(const struct serve *s, struct err *err)
 	argv[n++] = s->session;
 	argv[n++] = "--rules-name";
 	argv[n++] = s->rules_path ? s->rules_path : "policy";
+	(void)snprintf(audit_bytes, sizeof(audit_bytes), "%llu",
+		       (unsigned long long)(s->audit_bytes ? s->audit_bytes : AUDIT_SEGMENT_BYTES));
+	argv[n++] = "--audit-bytes";
+	argv[n++] = audit_bytes;
 	argv[n++] = "--bound";
 	argv[n++] = bound;
 	if (s->ask_s) {

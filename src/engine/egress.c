@@ -77,10 +77,6 @@ int egress_start(const struct egress_spec *spec, struct egress *out, struct err 
 	if (rules < 0)
 		return err->code;
 	AUTO(fd)
-	int audit = open_in(spec->state_dir, "audit.jsonl", O_RDWR | O_APPEND | O_CREAT, err);
-	if (audit < 0)
-		return err->code;
-	AUTO(fd)
 	int log = open_in(spec->state_dir, "egress.log", O_WRONLY | O_APPEND | O_CREAT, err);
 	if (log < 0)
 		return err->code;
@@ -90,10 +86,11 @@ int egress_start(const struct egress_spec *spec, struct egress *out, struct err 
 	AUTO(fd) int ours = pair[0];
 	AUTO(fd) int theirs = pair[1];
 
-	char session[64], resolver[128], hosts[PATH_MAX], control[PATH_MAX], ask[24]; /* execve(2) wants them writable */
+	char session[64], audit[PATH_MAX + 32], resolver[128], hosts[PATH_MAX], control[PATH_MAX], ask[24]; /* execve(2) wants them writable */
 	(void)snprintf(session, sizeof(session), "%s", spec->session_id);
+	(void)snprintf(audit, sizeof(audit), "%s/audit.jsonl", spec->state_dir);
 	char *argv[20] = {"drydock-egress", "serve", "--jail-fd", "3",	  "--rules-fd", "4",
-			  "--audit-fd",	    "5",     "--session", session};
+			  "--audit",	    audit,   "--session", session};
 	size_t n = 10;
 	if (spec->resolver) {
 		(void)snprintf(resolver, sizeof(resolver), "%s", spec->resolver);
@@ -116,7 +113,7 @@ int egress_start(const struct egress_spec *spec, struct egress *out, struct err 
 		argv[n++] = ask;
 	}
 	char *const no_env[] = {NULL};
-	const int fds[] = {null, null, log, theirs, rules, audit};
+	const int fds[] = {null, null, log, theirs, rules};
 	const struct proc_spec start = {
 		.exe_fd = program,
 		.argv = argv,
@@ -152,11 +149,14 @@ void egress_end(struct egress *egress)
 
 void egress_tidy(const char *state_dir)
 {
+	static const char *const names[] = {"egress.log", "audit.jsonl.1", "audit.jsonl.2", "audit.jsonl.3"};
 	char path[PATH_MAX + 32];
 	struct stat st;
-	(void)snprintf(path, sizeof(path), "%s/egress.log", state_dir);
-	if (lstat(path, &st) == 0 && st.st_size == 0)
-		(void)unlink(path); /* an empty file left behind does no harm */
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		(void)snprintf(path, sizeof(path), "%s/%s", state_dir, names[i]);
+		if (lstat(path, &st) == 0 && st.st_size == 0)
+			(void)unlink(path); /* an empty file left behind does no harm */
+	}
 }
 
 void egress_explain(const struct egress_spec *spec, struct err *err)

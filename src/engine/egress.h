@@ -49,7 +49,7 @@ int egress_start(const struct egress_spec *spec, struct egress *out, struct err 
 /** egress_end() - end it and wait, so that its last records are written; fine when nothing runs */
 void egress_end(struct egress *egress);
 
-/** egress_tidy() - remove egress.log when nothing was said in it */
+/** egress_tidy() - remove egress.log when nothing was said in it, and files of the audit log that were not needed */
 void egress_tidy(const char *state_dir);
 
 /** egress_explain() - put the last line of egress.log, if there is one, into @err */

@@ -44,7 +44,13 @@ static bool read_line(struct record_reader *reader)
 			is_long = true;
 	}
 	reader->line[is_long ? 0 : n] = '\0';
-	return c != EOF || n > 0;
+	if (c != EOF || n > 0)
+		return true;
+	if (reader->n_more == 0)
+		return false;
+	reader->in = *reader->more++;
+	reader->n_more--;
+	return read_line(reader);
 }
 
 bool record_read(const char *line, struct record *out)

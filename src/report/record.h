@@ -23,10 +23,13 @@ struct record {
 
 /**
  * struct record_reader - start from `struct record_reader r = {.in = file};`
+ * @more, @n_more: files to go on with, in order; the caller's
  * @n_bad:	lines that are no record (cut short, or not JSON); they are skipped
  */
 struct record_reader {
 	FILE *in;
+	FILE *const *more;
+	size_t n_more;
 	char *line;
 	uint64_t n_bad;
 	struct record now;

@@ -5,6 +5,11 @@
  * newline), so that a line taken out or changed later breaks the chain; the first has 64 zeros. Appending
  * to a log that is there continues its chain. A failed write stops no decision: what is lost is counted,
  * said once, and recorded as {"event":"gap","lost":N} as soon as writing works again.
+ *
+ * A log may go on in more files (audit_segments()). The first is never written over, so that no flood of records can wash
+ * away how a session began; the others are used in turn. A file begins with {"event":"turn"}, which continues
+ * the chain of the file before; when it took the place of older records, it names them: "dropped_first", "dropped_last", and
+ * "dropped_hash", with which the record after them can still be checked.
  */
 #pragma once
 #include "base/err.h"
@@ -12,13 +17,25 @@
 #include "base/span.h"
 #include "net/addr.h"
 
+enum { AUDIT_SEGMENTS = 4, AUDIT_SEGMENT_BYTES = 64 << 20 };
 enum { AUDIT_VERSION = 1, AUDIT_LINE_MAX_BYTES = 8192, AUDIT_SESSION_MAX_BYTES = 64 };
+
+/** struct audit_segment - one file of the log, and the records in it; first_seq 0: none */
+struct audit_segment {
+	int fd;
+	uint64_t bytes;
+	uint64_t first_seq, last_seq;
+	char last_hash[SHA256_HEX_BYTES];
+};
 
 /**
  * struct audit - an open log
  * @fd:		borrowed; -1 writes nothing (decisions are still numbered)
  * @seq:	number of the last record, from 1 on
  * @lost:	records that could not be written since the last good write
+ * @segments, @n_segments, @now: files of the log, @now the one being written
+ * @most_bytes: of a segment; 0 for no limit
+ * @is_turning:	the new file's first record is not written yet; @dropped is what was there before
  * @tee:	NULL, or gets each line as well, without its newline, also while the log cannot be written
  * @needs_newline: the last bytes of the log are a line cut short, which the next record must not join
  */
@@ -29,6 +46,11 @@ struct audit {
 	uint64_t seq;
 	uint64_t lost;
 	bool needs_newline;
+	struct audit_segment segments[AUDIT_SEGMENTS];
+	size_t n_segments, now;
+	uint64_t most_bytes;
+	bool is_turning;
+	struct audit_segment dropped;
 	void (*tee)(void *arg, struct span line);
 	void *tee_arg;
 };
@@ -78,6 +100,16 @@ struct audit_record {
  * Return: 0 or a negative errno value.
  */
 int audit_init(struct audit *a, int fd, const char *session, struct err *err);
+
+/**
+ * audit_segments() - go on in these files when the first has @most_bytes; after audit_init(), before any record
+ * @fds:	borrowed, as the first: in append mode, readable; up to AUDIT_SEGMENTS - 1
+ *
+ * What they hold of an earlier run is continued.
+ *
+ * Return: 0 or a negative errno value.
+ */
+int audit_segments(struct audit *a, const int *fds, size_t n_fds, uint64_t most_bytes, struct err *err);
 
 /** audit_write() - append one record; returns its number */
 uint64_t audit_write(struct audit *a, const struct audit_record *r);

@@ -41,7 +41,7 @@ struct peer {
 struct process {
 	const char *session, *rules_name;
 	const char *rules_file; /* opened anew on SIGHUP; NULL when there is none */
-	uint64_t ask_ms;
+	uint64_t ask_ms, audit_bytes;
 	uint64_t begun_ms; /* wall clock */
 	struct endpoint servers[BROKER_MAX_SERVERS];
 	char server_texts[BROKER_MAX_SERVERS][ENDPOINT_TEXT_BYTES];
@@ -118,6 +118,7 @@ static int read_options(struct process *p, int argc, char **argv)
 						{"bound", required_argument, NULL, 'b'},
 						{"rules-file", required_argument, NULL, 'f'},
 						{"ask", required_argument, NULL, 'a'},
+						{"audit-bytes", required_argument, NULL, 'B'},
 						{"agent-name", required_argument, NULL, 'g'},
 						{"health", no_argument, NULL, 'h'},
 						{"pool", required_argument, NULL, 'p'},
@@ -134,6 +135,8 @@ static int read_options(struct process *p, int argc, char **argv)
 			p->n_servers++;
 		else if (c == 'f')
 			p->rules_file = optarg;
+		else if (c == 'B')
+			p->audit_bytes = strtoull(optarg, NULL, 10);
 		else if (c == 'a')
 			p->ask_ms = strtoull(optarg, NULL, 10); /* serve has checked it */
 		else if (c == 'b' && atoi(optarg) >= 0 && atoi(optarg) <= WIRE_MAX_LISTENERS)
@@ -583,6 +586,17 @@ static void drop(struct process *p)
 	loop_free(p->loop);
 }
 
+static int start_audit(struct process *p, struct err *err)
+{
+	int more[AUDIT_SEGMENTS - 1];
+	size_t n = 0;
+
+	while (n < AUDIT_SEGMENTS - 1 && (more[n] = given((int)BROKER_FD_AUDIT_MORE + (int)n)) >= 0)
+		n++;
+	int rc = audit_init(&p->audit, p->audit_fd, p->session, err);
+	return rc < 0 || !n ? rc : audit_segments(&p->audit, more, n, p->audit_bytes, err);
+}
+
 static int report_failure(const struct err *err)
 {
 	log_line("%s", err->text);
@@ -618,7 +632,7 @@ int broker_main(int argc, char **argv)
 		return EXIT_BAD_RULES;
 	}
 	if (prepare_signals(&p, &err) < 0 || read_token(&p, &err) < 0 ||
-	    audit_init(&p.audit, p.audit_fd, p.session, &err) < 0 || start(&p, &err) < 0) {
+	    start_audit(&p, &err) < 0 || start(&p, &err) < 0) {
 		stop(&p);
 		drop(&p);
 		return report_failure(&err);

@@ -19,11 +19,12 @@ enum broker_fd {
 	BROKER_FD_NULL = 4,  /* /dev/null */
 	BROKER_FD_RULES = 5, /* policy text, read to its end */
 	BROKER_FD_AUDIT = 6, /* optional: audit log, in append mode */
-	BROKER_FD_HOSTS = 7, /* optional: hosts file, for the resolver */
-	BROKER_FD_JAIL = 8,  /* optional: the jail's channel, for the worker as WORKER_FD_LISTENERS */
-	BROKER_FD_CONTROL = 9, /* optional: listening control socket (wire/control.h) */
-	BROKER_FD_TOKEN = 10, /* optional: the session's token, read to its end */
-	BROKER_FD_BOUND = 11, /* stand-alone: the first of --bound N TCP sockets, bound, not yet listening */
+	BROKER_FD_AUDIT_MORE = 7, /* optional: up to 3 more files for it */
+	BROKER_FD_HOSTS = 10, /* optional: hosts file, for the resolver */
+	BROKER_FD_JAIL = 11,  /* optional: the jail's channel, for the worker as WORKER_FD_LISTENERS */
+	BROKER_FD_CONTROL = 12, /* optional: listening control socket (wire/control.h) */
+	BROKER_FD_TOKEN = 13, /* optional: the session's token, read to its end */
+	BROKER_FD_BOUND = 14, /* stand-alone: the first of --bound N TCP sockets, bound, not yet listening */
 };
 
 enum resolver_fd {
