@@ -48,9 +48,9 @@ _Noreturn static void run_child(const struct proc_spec *spec, int report_fd, pid
 		if (spec->fds[i] >= 0 && lifted[i] < 0)
 			give_up(report_fd);
 	}
-	int exe_fd = fcntl(spec->exe_fd, F_DUPFD_CLOEXEC, ABOVE_FDS);
+	int exe_fd = spec->path ? -1 : fcntl(spec->exe_fd, F_DUPFD_CLOEXEC, ABOVE_FDS);
 	int report = fcntl(report_fd, F_DUPFD_CLOEXEC, ABOVE_FDS);
-	if (exe_fd < 0 || report < 0)
+	if ((exe_fd < 0 && !spec->path) || report < 0)
 		give_up(report_fd);
 	if (syscall(SYS_close_range, 0U, (unsigned)ABOVE_FDS - 1, 0U) < 0)
 		give_up(report);
@@ -59,7 +59,10 @@ _Noreturn static void run_child(const struct proc_spec *spec, int report_fd, pid
 			give_up(report);
 	if (syscall(SYS_close_range, (unsigned)ABOVE_FDS, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
 		give_up(report);
-	(void)execveat(exe_fd, "", spec->argv, spec->envp, AT_EMPTY_PATH); /* returns on failure only */
+	if (spec->path)
+		(void)execve(spec->path, spec->argv, spec->envp); /* returns on failure only, as the next */
+	else
+		(void)execveat(exe_fd, "", spec->argv, spec->envp, AT_EMPTY_PATH);
 	give_up(report);
 }
 

@@ -12,6 +12,8 @@ enum { PROC_MAX_FDS = 16 };
 /**
  * struct proc_spec - what to start
  * @exe_fd:	descriptor of the program; it is executed by descriptor, never looked up by path
+ * @path:	instead of @exe_fd: the program's absolute path. For programs of others, which may be scripts (a script
+ *		cannot be executed by a descriptor that closes on exec); NULL otherwise
  * @argv:	NULL-terminated
  * @envp:	NULL-terminated; exactly this environment
  * @fds:	child descriptor i is a duplicate of fds[i]; -1 leaves number i closed. Everything
@@ -21,6 +23,7 @@ enum { PROC_MAX_FDS = 16 };
  */
 struct proc_spec {
 	int exe_fd;
+	const char *path;
 	char *const *argv;
 	char *const *envp;
 	const int *fds;

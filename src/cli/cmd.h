@@ -18,6 +18,7 @@
 	X(trust, "Policy", "review a project's .drydock, and agree to it")                             \
 	X(log, "Evidence", "what a session was allowed and refused")                               \
 	X(watch, "Evidence", "see decisions as they are made, and answer them")                     \
+	X(render, "Set-up", "print the docker engine's compose files, merged")                      \
 	X(version, "Set-up", "print the version")                                                  \
 	X(help, "Set-up", "this text, or the help of a command")
 

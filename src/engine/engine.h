@@ -10,6 +10,12 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+/** enum engine_mode - what is promised: containment, or none at all (docker.sock and the host's network) */
+enum engine_mode { ENGINE_CONTAIN, ENGINE_DOOD };
+
+/** enum engine_topology - how the docker engine's networks lie; docker-compose.*.yml say which */
+enum engine_topology { ENGINE_BRIDGE, ENGINE_SEALED };
+
 /** struct engine_mount - a host path shown at its own place */
 struct engine_mount {
 	const char *path; /* absolute */
