@@ -60,7 +60,7 @@ agent_rootfs() { # DIR
 
 prepare() { # DIR BUILD
 	"$here/../lab/lab.sh" prepare "$1" "$2"
-	install -m 755 "$here"/{rig.sh,lib.sh,probe.py} "$1/"
+	install -m 755 "$here"/{rig.sh,lib.sh,probe.py,table.py} "$1/"
 	agent_rootfs "$1"
 	"$2/tests/docker/image_tool" "$1/bin/drydock-egress" >"$1/egress.tar" 2>"$1/egress.id"
 }
@@ -86,7 +86,7 @@ network() {
 
 servers() { # DIR
 	local resolver=198.51.100.1
-	rm -f "$1"/ready "$1"/ready.host
+	rm -rf "$1"/{ready,ready.host,sockets}
 	: >"$1/dns.log"
 	: >"$1/hits.log"
 	env -i PATH=/usr/bin:/bin LAB_DNS=198.51.100.1:53 ip netns exec wan python3 "$1/internet.py" "$1" &
