@@ -116,6 +116,10 @@ int compose_vars(const struct compose_spec *spec, char *const *from, struct env 
 	compose_name(spec->session_id, COMPOSE_SIDECAR, sidecar);
 	compose_name(spec->session_id, COMPOSE_HOLDER, holder);
 	const bool is_contain = spec->mode == ENGINE_CONTAIN;
+	char profile[PATH_MAX + 16] = "";
+	if (is_contain && compose_dir(profile, err) < 0)
+		return err->code;
+	(void)strcat(profile, "/seccomp.json");
 	const struct {
 		const char *name, *value;
 	} vars[] = {
@@ -130,6 +134,7 @@ int compose_vars(const struct compose_spec *spec, char *const *from, struct env 
 		{"DRYDOCK_CWD", spec->cwd},
 		{"DRYDOCK_SIDECAR_NAME", is_contain ? sidecar : NULL},
 		{"DRYDOCK_HOLDER_NAME", is_contain ? holder : NULL},
+		{"DRYDOCK_SECCOMP", is_contain ? profile : NULL},
 		{"DRYDOCK_SIDECAR_USER", spec->sidecar_user},
 		{"DRYDOCK_TOKEN", spec->token},
 		{"DRYDOCK_INNER_SUBNET", spec->inner_subnet},

@@ -59,8 +59,8 @@ setup_file() {
 	opened probe peer-agent
 }
 
-@test "C-42 no raw or packet socket, no dangerous capability, no Docker socket" {
-	closed probe af-packet raw-socket capabilities docker-socket
+@test "C-42 no raw, packet or vsock socket, no io_uring, no dangerous capability, no Docker socket" {
+	closed probe af-vsock io-uring af-packet raw-socket capabilities docker-socket
 }
 
 @test "C-43 the sidecar is three processes without a capability, small, and ends at once" {

@@ -3,6 +3,7 @@
 def set: (. // []) | sort;
 def names: (. // {}) | keys | sort;
 def drops_all: (.cap_drop | set) == ["ALL"];
+def seccomp: .security_opt | map(select(test("^seccomp[:=].*/data/compose/seccomp.json$"))) | length == 1;
 def nnp: (.security_opt | set) == ["no-new-privileges:true"];
 def mib: if . == null then 0 else tostring | if endswith("m") then .[:-1] | tonumber else tonumber / 1048576 end end;
 def mount($target): (.volumes // []) | map(select(.target == $target)) | if length == 1 then .[0] else {} end;

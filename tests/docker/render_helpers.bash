@@ -37,6 +37,7 @@ variables() {
 		DRYDOCK_SIDECAR_NAME=drydock-shop-7f3a-egress
 		DRYDOCK_HOLDER_NAME=drydock-shop-7f3a-net
 		DRYDOCK_TOKEN=s3cret
+		DRYDOCK_SECCOMP=$FILES/seccomp.json
 		DRYDOCK_INNER_SUBNET=172.30.0.0/24
 		DRYDOCK_EGRESS_FILTER_FILE=/state/policy
 		DRYDOCK_EGRESS_DIR=/state/egress

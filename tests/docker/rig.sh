@@ -61,6 +61,7 @@ agent_rootfs() { # DIR
 prepare() { # DIR BUILD
 	"$here/../lab/lab.sh" prepare "$1" "$2"
 	install -m 755 "$here"/{rig.sh,lib.sh,probe.py,table.py} "$1/"
+	cp "$here/../../data/compose/seccomp.json" "$1/"
 	agent_rootfs "$1"
 	"$2/tests/docker/image_tool" "$1/bin/drydock-egress" >"$1/egress.tar" 2>"$1/egress.id"
 }

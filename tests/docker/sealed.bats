@@ -48,7 +48,7 @@ setup_file() {
 	run grep SOCKET "$RIG/curl"
 	[ "$status" -eq 1 ]
 	grep -q 'nameserver 127.0.0.1' "$RIG/curl"
-	closed probe af-packet raw-socket capabilities docker-socket
+	closed probe af-vsock io-uring af-packet raw-socket capabilities docker-socket
 }
 
 @test "C-46 while no sidecar is there connections wait; the next one serves" {
