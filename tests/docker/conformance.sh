@@ -41,3 +41,4 @@ agent_options=()
 marked sealed sealed_agent one python3 /probe.py name=sealed gateway=172.31.0.1 "${where[@]}" \
 	outer_gateway=172.31.0.1 peer_agent=127.0.0.1 peer_sidecar="$(address drydock-two-egress drydock_egress)" \
 	sidecar_outer="$(address drydock-one-egress drydock_egress)"
+docker version -f '{{.Server.Version}}' >"$RIG/version"

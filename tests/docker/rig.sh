@@ -9,7 +9,7 @@
 # Everything lives in new network, mount and pid namespaces: /run and the daemon's folders are tmpfs, so when the first
 # process of the pid namespace ends, daemon, containers, mounts, bridges and packet rules are gone, whatever happened.
 # Only cgroups are not namespaced: they stand below /drydock-rig-PID and are removed here.
-# Needs root. RIG_DNS=loopback: the host's resolver is on 127.0.0.1 (as systemd-resolved), else it is another machine.
+# Needs root. RIG_DOCKERD: another daemon than the installed one. RIG_DNS=loopback: the host's resolver is on 127.0.0.1 (as systemd-resolved), else it is another machine.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 PATH=/usr/bin:/bin:/usr/sbin:/sbin
@@ -105,7 +105,8 @@ servers() { # DIR
 }
 
 start_dockerd() { # DIR
-	env -i PATH="$PATH" dockerd --host unix:///run/docker.sock --data-root /var/lib/docker --exec-root /run/docker \
+	local program=${RIG_DOCKERD:-$(command -v dockerd)}
+	env -i PATH="$(dirname "$program"):$PATH" "$program" --host unix:///run/docker.sock --data-root /var/lib/docker --exec-root /run/docker \
 		--pidfile /run/docker.pid --cgroup-parent "$RIG_CGROUP" --storage-driver overlay2 >>"$1/dockerd.log" 2>&1 &
 	for _ in $(seq 300); do
 		! docker version >/dev/null 2>&1 || return 0
@@ -136,7 +137,7 @@ inside() { # DIR SCRIPT ARG...
 run() { # DIR SCRIPT ARG...
 	export RIG_CGROUP=/drydock-rig-$$
 	local rc=0
-	env -i PATH=/usr/bin:/bin:/usr/sbin:/sbin HOME="$1" RIG_CGROUP="$RIG_CGROUP" RIG_DNS="${RIG_DNS:-}" TERM=dumb \
+	env -i PATH=/usr/bin:/bin:/usr/sbin:/sbin HOME="$1" RIG_CGROUP="$RIG_CGROUP" RIG_DNS="${RIG_DNS:-}" RIG_DOCKERD="${RIG_DOCKERD:-}" TERM=dumb \
 		unshare -n -m -p -f --mount-proc --kill-child "$1/rig.sh" inside "$@" || rc=$?
 	# Cgroups of containers that were killed go as soon as they are empty.
 	for _ in $(seq 200); do
