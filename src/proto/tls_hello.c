@@ -7,11 +7,19 @@
 #include "proto/tls_hello.h"
 
 enum {
+	RECORD_CHANGE_CIPHER_SPEC = 20,
+	RECORD_ALERT = 21,
 	RECORD_HANDSHAKE = 22,
+	RECORD_DATA = 23,
 	RECORD_HEAD_BYTES = 5,
 	RECORD_MAX_BYTES = 16384,
+	RECORD_SEALED_MAX_BYTES = RECORD_MAX_BYTES + 256,
+	ALERT_BYTES = 2,
+	ALERT_WARNING = 1,
 	RECORDS_MAX_BYTES = 2 * TLS_HELLO_MAX_BYTES, /* of all together: records of one byte cost six */
 	HANDSHAKE_CLIENT_HELLO = 1,
+	HANDSHAKE_SERVER_HELLO = 2,
+	RANDOM_BYTES = 32,
 	HANDSHAKE_HEAD_BYTES = 4,
 	EXT_SERVER_NAME = 0,
 	EXT_EARLY_DATA = 42,
@@ -75,7 +83,7 @@ static enum parse read_hello(struct span body, struct tls_hello *out, const char
 {
 	struct cursor c = {.left = body};
 	uint16_t version = take_u16(&c);
-	(void)take(&c, 32); /* random */
+	(void)take(&c, RANDOM_BYTES);
 	struct span session = take(&c, take_u8(&c));
 	struct span suites = take(&c, take_u16(&c));
 	struct span compression = take(&c, take_u8(&c));
@@ -142,4 +150,85 @@ enum parse tls_hello_parse(struct span in, uint8_t scratch[TLS_HELLO_MAX_BYTES],
 	if (got == PARSE_DONE)
 		*out = hello;
 	return got;
+}
+
+/* The SHA-256 of "HelloRetryRequest", which stands where a ServerHello has its random. */
+static const uint8_t retry_random[RANDOM_BYTES] = {
+	0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11, 0xbe, 0x1d, 0x8c, 0x02, 0x1e, 0x65, 0xb8, 0x91,
+	0xc2, 0xa2, 0x11, 0x16, 0x7a, 0xbb, 0x8c, 0x5e, 0x07, 0x9e, 0x09, 0xe2, 0xc8, 0xa8, 0x33, 0x9c};
+
+/* Takes one record that does not matter; false when there is none at the front. A cut one makes the cursor run out. */
+static bool skip_record(struct cursor *c, uint8_t type, size_t max_bytes)
+{
+	struct cursor at = *c;
+
+	if (at.ran_out || at.left.n == 0 || at.left.p[0] != type)
+		return false;
+	(void)take(&at, 3);
+	uint16_t n = take_u16(&at);
+	if (!at.ran_out && (n == 0 || n > max_bytes))
+		return false;
+	(void)take(&at, n);
+	*c = at;
+	return true;
+}
+
+/* A warning tells nothing of what comes behind it. */
+static bool skip_warning(struct cursor *c)
+{
+	const uint8_t *p = c->left.p;
+
+	if (c->left.n > RECORD_HEAD_BYTES && p[0] == RECORD_ALERT && p[RECORD_HEAD_BYTES] != ALERT_WARNING)
+		return false;
+	return skip_record(c, RECORD_ALERT, ALERT_BYTES);
+}
+
+enum parse tls_answer_parse(struct span in, bool *out_is_retry)
+{
+	struct cursor c = {.left = in};
+	uint8_t head[HANDSHAKE_HEAD_BYTES + 2 + RANDOM_BYTES];
+	size_t n = 0;
+
+	while (skip_warning(&c))
+		;
+	while (!c.ran_out && n < sizeof(head)) {
+		uint8_t type = take_u8(&c);
+		(void)take(&c, 2);
+		uint16_t left = take_u16(&c);
+		if (c.ran_out)
+			break;
+		if (type != RECORD_HANDSHAKE || left == 0) {
+			*out_is_retry = false;
+			return PARSE_DONE;
+		}
+		size_t part = left < sizeof(head) - n ? left : sizeof(head) - n;
+		struct span bytes = take(&c, part);
+		if (!c.ran_out)
+			memcpy(head + n, bytes.p, part);
+		n += part;
+	}
+	if (c.ran_out && in.n < TLS_ANSWER_BYTES)
+		return PARSE_MORE;
+	*out_is_retry = !c.ran_out && head[0] == HANDSHAKE_SERVER_HELLO &&
+			memcmp(head + HANDSHAKE_HEAD_BYTES + 2, retry_random, RANDOM_BYTES) == 0;
+	return PARSE_DONE;
+}
+
+enum parse tls_retry_parse(struct span in, uint8_t scratch[TLS_HELLO_MAX_BYTES],
+			   struct tls_hello *out, const char **why)
+{
+	struct cursor c = {.left = in};
+	struct tls_hello hello;
+
+	while (skip_record(&c, RECORD_CHANGE_CIPHER_SPEC, 1) || skip_record(&c, RECORD_ALERT, ALERT_BYTES) ||
+	       skip_record(&c, RECORD_DATA, RECORD_SEALED_MAX_BYTES))
+		;
+	if (c.ran_out || c.left.n == 0)
+		return PARSE_MORE;
+	enum parse got = tls_hello_parse(c.left, scratch, &hello, why);
+	if (got != PARSE_DONE)
+		return got;
+	hello.bytes += in.n - c.left.n;
+	*out = hello;
+	return PARSE_DONE;
 }

@@ -36,3 +36,27 @@ struct tls_hello {
  */
 enum parse tls_hello_parse(struct span in, uint8_t scratch[TLS_HELLO_MAX_BYTES],
 			   struct tls_hello *out, const char **why);
+
+/** TLS_ANSWER_BYTES - so many bytes of a server always tell, even one a record */
+enum { TLS_ANSWER_BYTES = 512 };
+
+/**
+ * tls_answer_parse() - does the server ask for a second ClientHello?
+ * @in:		the first bytes of the server; may stop anywhere
+ * @out_is_retry: a HelloRetryRequest; false for any other answer, one that is no TLS included
+ *
+ * Warnings before it are passed over. Source: RFC 8446 section 4.1.3 (the random that marks it).
+ *
+ * Return: PARSE_DONE or PARSE_MORE.
+ */
+enum parse tls_answer_parse(struct span in, bool *out_is_retry);
+
+/**
+ * tls_retry_parse() - read the ClientHello that follows a HelloRetryRequest
+ *
+ * As tls_hello_parse(), but records of other types may stand before it: the change_cipher_spec of compatibility
+ * mode, early data, an alert. No handshake record but the hello's is passed over, so a server that reads a
+ * ClientHello reads this one. @out->bytes counts those records too.
+ */
+enum parse tls_retry_parse(struct span in, uint8_t scratch[TLS_HELLO_MAX_BYTES],
+			   struct tls_hello *out, const char **why);

@@ -20,13 +20,15 @@
 
 enum { IN_MAX_BYTES = 65536 + 4096 };
 
-#define BIT(n) (uint8_t)(1u << (n))
+#define BIT(n) (uint16_t)(1u << (n))
 
-static const uint8_t flow_next[] = {
+static const uint16_t flow_next[] = {
 	[FLOW_SNIFF] = BIT(FLOW_ASKED) | BIT(FLOW_LINGER) | BIT(FLOW_DNS) | BIT(FLOW_CLOSED),
 	[FLOW_ASKED] = BIT(FLOW_CHECK) | BIT(FLOW_HTTP) | BIT(FLOW_RELAY) | BIT(FLOW_LINGER) |
 		       BIT(FLOW_CLOSED),
-	[FLOW_CHECK] = BIT(FLOW_RELAY) | BIT(FLOW_LINGER) | BIT(FLOW_CLOSED),
+	[FLOW_CHECK] = BIT(FLOW_ANSWER) | BIT(FLOW_LINGER) | BIT(FLOW_CLOSED),
+	[FLOW_ANSWER] = BIT(FLOW_RETRY) | BIT(FLOW_RELAY) | BIT(FLOW_CLOSED),
+	[FLOW_RETRY] = BIT(FLOW_RELAY) | BIT(FLOW_LINGER) | BIT(FLOW_CLOSED),
 	/* a request for another host is a new question */
 	[FLOW_HTTP] = BIT(FLOW_ASKED) | BIT(FLOW_RELAY) | BIT(FLOW_LINGER) | BIT(FLOW_CLOSED),
 	[FLOW_RELAY] = BIT(FLOW_CLOSED),
@@ -34,7 +36,7 @@ static const uint8_t flow_next[] = {
 	[FLOW_LINGER] = BIT(FLOW_CLOSED),
 	[FLOW_CLOSED] = 0,
 };
-static_assert(sizeof(flow_next) == FLOW_STATES, "every state says where it may go");
+static_assert(sizeof(flow_next) / sizeof(flow_next[0]) == FLOW_STATES, "every state says where it may go");
 
 static uint32_t limit_ms(const struct flow *f)
 {
@@ -43,6 +45,7 @@ static uint32_t limit_ms(const struct flow *f)
 	switch ((enum flow_state)f->state) {
 	case FLOW_SNIFF:
 	case FLOW_CHECK:
+	case FLOW_RETRY:
 	case FLOW_DNS:
 		return set->first_bytes_ms;
 	case FLOW_LINGER:
@@ -50,6 +53,7 @@ static uint32_t limit_ms(const struct flow *f)
 	case FLOW_HTTP:
 		return http_owes_head(f) ? set->first_bytes_ms : set->idle_ms;
 	case FLOW_ASKED: /* the broker answers every question; its time limits are its own */
+	case FLOW_ANSWER:
 	case FLOW_RELAY:
 	case FLOW_CLOSED:
 	case FLOW_STATES:
@@ -87,6 +91,7 @@ bool flow_owes_first_bytes(const struct flow *f)
 	switch ((enum flow_state)f->state) {
 	case FLOW_SNIFF:
 	case FLOW_CHECK:
+	case FLOW_RETRY:
 		return true;
 	case FLOW_DNS:
 		return f->dns == NULL;
@@ -95,6 +100,7 @@ bool flow_owes_first_bytes(const struct flow *f)
 	case FLOW_LINGER:
 		return f->waits_for != WAIT_NOTHING;
 	case FLOW_ASKED:
+	case FLOW_ANSWER:
 	case FLOW_RELAY:
 	case FLOW_CLOSED:
 	case FLOW_STATES:
@@ -125,7 +131,14 @@ static void ready(struct flow *f, bool is_client, uint32_t events)
 		if (events & (EPOLLHUP | EPOLLERR))
 			flow_close(f); /* nobody waits for the answer any more */
 		break;
+	case FLOW_ANSWER:
+		if (is_client && events & (EPOLLHUP | EPOLLERR))
+			flow_close(f); /* nobody waits for the answer any more */
+		else
+			front_tls_answered(f);
+		break;
 	case FLOW_CHECK:
+	case FLOW_RETRY:
 		front_tls_read(f);
 		break;
 	case FLOW_HTTP:

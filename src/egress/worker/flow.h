@@ -20,6 +20,8 @@ enum flow_state {
 	FLOW_SNIFF,  /* first bytes are read until a name is known; no byte moves */
 	FLOW_ASKED,  /* the broker decides and dials; nothing is read */
 	FLOW_CHECK,  /* connected; the ClientHello is read and judged, none of it is sent */
+	FLOW_ANSWER, /* the judged hello is sent; the client is not read until the server's answer shows whether... */
+	FLOW_RETRY,  /* ...a second hello is due: it is read and judged, the server's bytes move down */
 	FLOW_HTTP,   /* requests are judged one by one, bodies move (http.c) */
 	FLOW_RELAY,  /* bytes move both ways unread */
 	FLOW_DNS,    /* DNS over TCP: one question at a time (front_dns.c) */
@@ -93,6 +95,7 @@ struct flow {
 	bool client_more, upstream_more; /* bytes, or the end, may be waiting */
 	bool upstream_is_told; /* our end was sent there already */
 	uint32_t n_thrown; /* bytes read after a refusal, and thrown away */
+	uint32_t n_judged; /* FLOW_ANSWER: bytes at the start of @in that go first */
 };
 
 /** enum flow_read - what flow_fill() found */

@@ -28,8 +28,10 @@ void front_judge(struct flow *f);
 
 /** front_tls_parse() - tls_hello_parse() of f->in */
 enum parse front_tls_parse(struct flow *f, struct tls_hello *out, const char **why);
-/** front_tls_read() - FLOW_CHECK: read the ClientHello, compare, forward those very bytes */
+/** front_tls_read() - FLOW_CHECK, FLOW_RETRY: read the ClientHello, compare, forward those very bytes */
 void front_tls_read(struct flow *f);
+/** front_tls_answered() - FLOW_ANSWER: relay, unless the server wants another hello */
+void front_tls_answered(struct flow *f);
 
 /** front_dns_read() - FLOW_DNS: questions with a length in front (RFC 7766) */
 void front_dns_read(struct flow *f);

@@ -168,6 +168,165 @@ static void a_rule_can_bear_ech_and_a_missing_name(void **state)
 	}
 }
 
+/* A HelloRetryRequest is a ServerHello with this random (RFC 8446 section 4.1.3). */
+static const uint8_t retry[] = {
+	22, 3, 3, 0, 42, 2, 0, 0, 38, 3, 3,
+	0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11, 0xbe, 0x1d, 0x8c, 0x02, 0x1e, 0x65, 0xb8, 0x91,
+	0xc2, 0xa2, 0x11, 0x16, 0x7a, 0xbb, 0x8c, 0x5e, 0x07, 0x9e, 0x09, 0xe2, 0xc8, 0xa8, 0x33, 0x9c,
+	0, 0x13, 1, 0};
+
+static void expect_bytes(int fd, const void *bytes, size_t n)
+{
+	uint8_t got[4096];
+
+	assert_true(n <= sizeof(got));
+	assert_int_equal(recv(fd, got, n, MSG_WAITALL), n);
+	assert_memory_equal(got, bytes, n);
+}
+
+/* A tunnel whose server has asked for another hello, in @step bytes at a time. */
+static int retried(struct rig *r, size_t step, int *out_server, uint64_t *out_flow)
+{
+	uint8_t hello[1024];
+	int client = tunnel(r, JUDGE_TLS, 0, out_server, out_flow);
+	size_t n = rig_hello("tls.example", false, 16384, hello);
+
+	rig_send_bytes(client, hello, n);
+	expect_bytes(*out_server, hello, n);
+	for (size_t i = 0; i < sizeof(retry); i += step)
+		rig_send_bytes(*out_server, retry + i, sizeof(retry) - i < step ? sizeof(retry) - i : step);
+	expect_bytes(client, retry, sizeof(retry));
+	return client;
+}
+
+static void a_second_hello_for_the_name_passes_and_what_follows_is_relayed(void **state)
+{
+	static const size_t steps[] = {1, 20, sizeof(retry)};
+	struct rig *r = *state;
+	uint8_t hello[1024] = "\x14\3\3\0\1\1"; /* compatibility mode */
+
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+		uint64_t flow;
+		int server, client = retried(r, steps[i], &server, &flow);
+		size_t n = 6 + rig_hello("TLS.example", false, 9, hello + 6);
+		for (size_t k = 0; k < n; k += 5)
+			rig_send_bytes(client, hello + k, n - k < 5 ? n - k : 5);
+		expect_bytes(server, hello, n);
+		rig_send(server, "server hello");
+		rig_expect(client, "server hello");
+		rig_send(client, "ping");
+		rig_expect(server, "ping");
+		close(client);
+		close(server);
+		rig_take_close(r, flow, REASON_NONE);
+	}
+}
+
+static void a_second_hello_for_another_name_reaches_nobody(void **state)
+{
+	static const struct {
+		const char *before, *name;
+		bool has_ech;
+		enum reason reason;
+	} rows[] = {
+		{"", "other.example", false, REASON_SNI_MISMATCH},
+		{"\x14\3\3?\1\1", "other.example", false, REASON_SNI_MISMATCH},
+		{"\x17\3\3?\4data", "other.example", false, REASON_SNI_MISMATCH},
+		{"", NULL, false, REASON_NO_SNI},
+		{"", "tls.example", true, REASON_ECH_REFUSED},
+		{"GET / HTTP/1.1\r\n\r\n", "tls.example", false, REASON_NOT_TLS},
+	};
+	struct rig *r = *state;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		uint8_t bytes[1024], alert[7];
+		uint64_t flow;
+		int server, client = retried(r, sizeof(retry), &server, &flow);
+		size_t n = strlen(rows[i].before);
+		for (size_t k = 0; k < n; k++)
+			bytes[k] = rows[i].before[k] == '?' ? 0 : (uint8_t)rows[i].before[k];
+		n += rig_hello(rows[i].name, rows[i].has_ech, 16384, bytes + n);
+		rig_send_bytes(client, bytes, n);
+		rig_take_close(r, flow, rows[i].reason);
+		rig_expect_end(server);
+		assert_int_equal(recv(client, alert, sizeof(alert), MSG_WAITALL), sizeof(alert));
+		assert_int_equal(alert[0], 21);
+		close(client);
+		close(server);
+	}
+}
+
+/* Sent early it would be read by a server that then asks for it: so it waits. */
+static void a_second_hello_sent_before_it_is_asked_for_waits_and_is_judged(void **state)
+{
+	struct rig *r = *state;
+	uint8_t hello[2048];
+	uint64_t flow;
+	int server, client = tunnel(r, JUDGE_TLS, 0, &server, &flow);
+	size_t first = rig_hello("tls.example", false, 16384, hello);
+	size_t n = first + rig_hello("other.example", false, 16384, hello + first);
+
+	rig_send_bytes(client, hello, n);
+	expect_bytes(server, hello, first);
+	rig_send_bytes(server, retry, sizeof(retry));
+	rig_take_close(r, flow, REASON_SNI_MISMATCH);
+	rig_expect_end(server);
+	close(client);
+	close(server);
+}
+
+/* Early data waits for the server's answer, whatever it is, and then goes unread. */
+static void bytes_behind_the_hello_go_when_the_server_has_answered(void **state)
+{
+	static const char *const answers[] = {"\x16\3\3\1\1\2 a plain ServerHello, or so, long enough to be told",
+					      "\x15\3\3\1\1\2x", "no TLS at all"};
+	struct rig *r = *state;
+
+	for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
+		uint8_t hello[2048];
+		uint64_t flow;
+		int server, client = tunnel(r, JUDGE_TLS, 0, &server, &flow);
+		size_t n = rig_hello("tls.example", false, 16384, hello);
+		memcpy(hello + n, "\x17\3\3\1\1early", 10);
+		rig_send_bytes(client, hello, n + 10);
+		expect_bytes(server, hello, n);
+		rig_send(server, answers[i]);
+		rig_expect(client, answers[i]);
+		rig_expect(server, "\x17\3\3\1\1early");
+		close(client);
+		close(server);
+		rig_take_close(r, flow, REASON_NONE);
+	}
+}
+
+static void a_server_that_ends_instead_of_answering_ends_the_client(void **state)
+{
+	struct rig *r = *state;
+	struct linger at_once = {1, 0};
+	uint8_t hello[1024];
+
+	for (int how = 0; how < 3; how++) {
+		uint64_t flow;
+		int server, client = tunnel(r, JUDGE_TLS, 0, &server, &flow);
+		size_t n = rig_hello("tls.example", false, 16384, hello);
+		rig_send_bytes(client, hello, n);
+		expect_bytes(server, hello, n);
+		if (how == 1)
+			rig_send(server, "\x16\3"); /* half a head */
+		if (how == 2)
+			setsockopt(server, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+		close(server);
+		if (how == 1)
+			rig_expect(client, "\x16\3");
+		if (how == 2)
+			rig_expect_reset(client);
+		else
+			rig_expect_end(client);
+		close(client);
+		rig_take_close(r, flow, REASON_NONE);
+	}
+}
+
 static void what_is_not_tls_reaches_no_tls_port(void **state)
 {
 	struct rig *r = *state;
@@ -467,6 +626,11 @@ int main(void)
 		RIG(a_hello_with_ech_reaches_nobody),
 		RIG(a_hello_without_a_name_reaches_nobody),
 		RIG(a_rule_can_bear_ech_and_a_missing_name),
+		RIG(a_second_hello_for_the_name_passes_and_what_follows_is_relayed),
+		RIG(a_second_hello_for_another_name_reaches_nobody),
+		RIG(a_second_hello_sent_before_it_is_asked_for_waits_and_is_judged),
+		RIG(bytes_behind_the_hello_go_when_the_server_has_answered),
+		RIG(a_server_that_ends_instead_of_answering_ends_the_client),
 		RIG(what_is_not_tls_reaches_no_tls_port),
 		RIG(a_raw_rule_passes_anything_and_the_server_may_speak_first),
 		RIG(one_side_may_end_while_the_other_goes_on),

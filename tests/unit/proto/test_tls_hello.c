@@ -436,6 +436,148 @@ static void drafts_of_ech_and_early_data_are_told(void **state)
 	free(m);
 }
 
+static const uint8_t retry_random[] = {
+	0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11, 0xbe, 0x1d, 0x8c, 0x02, 0x1e, 0x65, 0xb8, 0x91,
+	0xc2, 0xa2, 0x11, 0x16, 0x7a, 0xbb, 0x8c, 0x5e, 0x07, 0x9e, 0x09, 0xe2, 0xc8, 0xa8, 0x33, 0x9c};
+
+/* A ServerHello with this random in records of @step bytes, behind what @m holds. */
+static void put_answer(struct maker *m, unsigned type, const uint8_t random[32], size_t step)
+{
+	static struct maker message;
+	message.n = 0;
+	put_u8(&message, type);
+	put_u8(&message, 0);
+	put_u16(&message, 2 + 32 + 4);
+	put_u16(&message, 0x0303);
+	put(&message, random, 32);
+	put(&message, "\0\x13\1\0", 4);
+	make_records(m, &message, step);
+}
+
+static void a_retry_is_told_from_every_other_answer(void **state)
+{
+	(void)state;
+	static struct maker m;
+	static const size_t steps[] = {1, 2, 5, 37, 38, 39, 16384};
+	uint8_t nearly[32];
+	bool is_retry;
+
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
+		for (int warnings = 0; warnings < 3; warnings++) {
+			m.n = 0;
+			for (int k = 0; k < warnings; k++)
+				put(&m, "\x15\3\3\0\2\1\x70", 7);
+			put_answer(&m, 2, retry_random, steps[i]);
+			assert_int_equal(tls_answer_parse(span_make(m.bytes, m.n), &is_retry), PARSE_DONE);
+			assert_true(is_retry);
+			put(&m, "anything behind it", 18);
+			assert_int_equal(tls_answer_parse(span_make(m.bytes, m.n), &is_retry), PARSE_DONE);
+			assert_true(is_retry);
+		}
+	memcpy(nearly, retry_random, 32);
+	nearly[31] ^= 1;
+	m.n = 0;
+	put_answer(&m, 2, nearly, 16384);
+	assert_int_equal(tls_answer_parse(span_make(m.bytes, m.n), &is_retry), PARSE_DONE);
+	assert_false(is_retry);
+	m.n = 0;
+	put_answer(&m, 1, retry_random, 16384);
+	assert_int_equal(tls_answer_parse(span_make(m.bytes, m.n), &is_retry), PARSE_DONE);
+	assert_false(is_retry);
+}
+
+static void what_cannot_become_a_retry_is_told_at_once(void **state)
+{
+	(void)state;
+	static const char *const others[] = {"HTTP/1.1 400 Bad", "SSH-2.0-x\r\n", "\x17\3\3\1\1\1", "\x15\3\3\1\2\2x"};
+	bool is_retry = true;
+
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		assert_int_equal(tls_answer_parse(span_of(others[i]), &is_retry), PARSE_DONE);
+		assert_false(is_retry);
+		is_retry = true;
+	}
+	assert_int_equal(tls_answer_parse(span_make("\x15\3\3\0\2\2\x28", 7), &is_retry), PARSE_DONE); /* fatal */
+	assert_false(is_retry);
+	assert_int_equal(tls_answer_parse(span_make("\x16\3\3\0\0", 5), &is_retry), PARSE_DONE);
+	assert_false(is_retry);
+}
+
+static void each_prefix_of_an_answer_says_more_up_to_a_limit(void **state)
+{
+	(void)state;
+	static struct maker m;
+	bool is_retry;
+
+	m.n = 0;
+	put(&m, "\x15\3\3\0\2\1\x70", 7);
+	put_answer(&m, 2, retry_random, 5);
+	size_t enough = 7 + 38 + 5 * 8;
+	for (size_t n = 0; n < enough; n++)
+		assert_int_equal(tls_answer_parse(span_make(m.bytes, n), &is_retry), PARSE_MORE);
+	assert_int_equal(tls_answer_parse(span_make(m.bytes, enough), &is_retry), PARSE_DONE);
+	m.n = 0;
+	while (m.n < 2 * TLS_ANSWER_BYTES)
+		put(&m, "\x15\3\3\0\2\1\x70", 7);
+	assert_int_equal(tls_answer_parse(span_make(m.bytes, TLS_ANSWER_BYTES - 1), &is_retry), PARSE_MORE);
+	assert_int_equal(tls_answer_parse(span_make(m.bytes, TLS_ANSWER_BYTES), &is_retry), PARSE_DONE);
+	assert_false(is_retry);
+}
+
+static enum parse parse_retry(const struct maker *m, struct tls_hello *out)
+{
+	return tls_retry_parse(span_make(m->bytes, m->n), scratch, out, &why);
+}
+
+static void a_second_hello_is_found_behind_what_may_stand_before_it(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *p;
+		size_t n;
+	} before[] = {{"", 0}, {"\x14\3\3\0\1\1", 6}, {"\x17\3\3\0\4data", 9}, {"\x15\3\3\0\2\1\0", 7},
+		      {"\x17\3\3\0\4data\x14\3\3\0\1\1\x17\3\3\0\1x", 21}};
+	for (size_t i = 0; i < sizeof(before) / sizeof(before[0]); i++) {
+		static struct maker m;
+		struct maker *hello = hello_with(one_name, 7, 0);
+		struct tls_hello h = {.bytes = 99};
+		m.n = 0;
+		put(&m, before[i].p, before[i].n);
+		put(&m, hello->bytes, hello->n);
+		for (size_t n = 0; n < m.n; n++)
+			assert_int_equal(tls_retry_parse(span_make(m.bytes, n), scratch, &h, &why), PARSE_MORE);
+		assert_int_equal(h.bytes, 99);
+		assert_int_equal(parse_retry(&m, &h), PARSE_DONE);
+		assert_int_equal(h.bytes, m.n);
+		assert_int_equal(h.sni_n, 15);
+		put(&m, "\x17\3\3\0\1x", 6);
+		assert_int_equal(parse_retry(&m, &h), PARSE_DONE);
+		assert_int_equal(h.bytes, m.n - 6);
+		free(hello);
+	}
+}
+
+static void no_other_handshake_record_stands_before_a_second_hello(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *p;
+		size_t n;
+	} rows[] = {{"\x16\3\3\0\4\x10\0\0\0", 9}, {"\x16\3\3\0\0", 5}, {"\x14\3\3\0\2\1\1", 7}, {"\x14\3\3\0\0", 5},
+		    {"\x15\3\3\0\3\1\0\0", 8},	   {"\x17\3\3\x41\1", 5}, {"\x18\3\3\0\1x", 6},  {"GET ", 4}};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct tls_hello h;
+		static struct maker m;
+		struct maker *hello = hello_with(one_name, 16384, 0);
+		m.n = 0;
+		put(&m, rows[i].p, rows[i].n);
+		put(&m, hello->bytes, hello->n);
+		if (parse_retry(&m, &h) != PARSE_BAD)
+			fail_msg("row %zu taken", i);
+		free(hello);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -451,6 +593,11 @@ int main(void)
 		cmocka_unit_test(lengths_that_do_not_add_up_are_bad),
 		cmocka_unit_test(another_record_inside_the_hello_is_bad),
 		cmocka_unit_test(drafts_of_ech_and_early_data_are_told),
+		cmocka_unit_test(a_retry_is_told_from_every_other_answer),
+		cmocka_unit_test(what_cannot_become_a_retry_is_told_at_once),
+		cmocka_unit_test(each_prefix_of_an_answer_says_more_up_to_a_limit),
+		cmocka_unit_test(a_second_hello_is_found_behind_what_may_stand_before_it),
+		cmocka_unit_test(no_other_handshake_record_stands_before_a_second_hello),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
