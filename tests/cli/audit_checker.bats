@@ -2,8 +2,7 @@
 # The checker of audit logs that the soak relies on (tests/soak/check_audit.py) shares no code with drydock: it agrees with
 # every verdict on thousands of hostile questions, and finds what was changed.
 
-HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-DRYDOCK_BUILD=${DRYDOCK_BUILD:-$HERE/../../build}
+DRYDOCK_BUILD=${DRYDOCK_BUILD:-$BATS_TEST_DIRNAME/../../build}
 
 setup_file() {
 	LOGS=$(mktemp -d /var/tmp/drydock-checker.XXXXXX)
@@ -16,7 +15,7 @@ teardown_file() {
 }
 
 check() { # LOG [POLICY]
-	/usr/bin/python3 "$HERE/../soak/check_audit.py" "$1" "${2:-$LOGS/log.policy}"
+	/usr/bin/python3 "$BATS_TEST_DIRNAME/../soak/check_audit.py" "$1" "${2:-$LOGS/log.policy}"
 }
 
 @test "the checker agrees with every verdict of a broker that was asked by a hostile worker" {
