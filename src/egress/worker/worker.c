@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <signal.h>
 #include <sys/socket.h>
 
 enum {
@@ -424,6 +425,7 @@ int worker_main(int argc, char **argv)
 	(void)argc;
 	(void)argv; /* nothing to choose: the descriptors are fixed and the limits are ours */
 	log_name("drydock-egress worker");
+	(void)signal(SIGPIPE, SIG_IGN); /* splice(2) has no MSG_NOSIGNAL; write errors are handled where they happen */
 	set.loop = room_for_flows(&set.max_flows, &err) < 0 ? NULL : loop_new(&err);
 	int rc = set.loop ? worker_sandbox_enter(&err) : err.code;
 	if (rc == 0)
