@@ -43,10 +43,13 @@ coverage: deps
 	@scripts/coverage.sh
 
 # Long runs of what the tests do in short.
-.PHONY: hostile soak
+.PHONY: hostile soak faults
 # N messages of a worker that obeys nothing; SEED repeats a run.
 hostile: build
 	@$(BUILD)/tests/hostile/hostile_worker $(BUILD)/drydock-egress $(N) $(SEED)
+# Every system call of the egress that can fail, at the start and while it serves; kill -9 at 120 random moments.
+faults: build
+	@for mode in calls start kill; do tests/faults/run.sh $$mode $(BUILD) || exit 1; done
 # MINUTES at load with a fault every few seconds: leaks, wrong verdicts. As root.
 soak: build
 	@tests/soak/soak.sh $(MINUTES) $(BUILD)

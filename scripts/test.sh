@@ -33,7 +33,7 @@ run_bats() {
 	rm -f "$out"
 }
 
-for folder in tests/cli tests/lab tests/docker; do
+for folder in tests/cli tests/lab tests/faults tests/docker; do
 	files=("$folder"/*.bats)
 	[ -e "${files[0]}" ] || continue
 	echo "== $folder"
