@@ -194,14 +194,31 @@ static void watch_names(struct broker *b)
 	      EPOLLIN | (outbox_is_waiting(&b->to_names) ? EPOLLOUT : 0U));
 }
 
+/* One that asks for the same name already. */
+static const struct upstream *find_same_question(const struct broker *b, const struct name *name)
+{
+	const struct upstream *u;
+
+	TAILQ_FOREACH(u, &b->flows.by_state[UPSTREAM_RESOLVING], in_state)
+	{
+		if (u->name.n == name->n && memcmp(u->name.text, name->text, name->n) == 0)
+			return u;
+	}
+	return NULL;
+}
+
 static void start_resolving(struct broker *b, struct upstream *u)
 {
-	struct wire_resolve q = {.ask = ++b->last_ask, .name_n = u->name.n};
+	struct wire_resolve q = {.ask = b->last_ask + 1, .name_n = u->name.n};
+	const struct upstream *same = find_same_question(b, &u->name);
 
 	memcpy(q.name, u->name.text, u->name.n);
-	u->ask = q.ask;
+	u->ask = same ? same->ask : q.ask;
 	u->asked_ms = loop_now_ms(b->set.loop);
 	upstream_enter(u, UPSTREAM_RESOLVING);
+	if (same)
+		return; /* its answer is ours too */
+	b->last_ask++;
 	if (outbox_send(&b->to_names, WIRE_RESOLVE, &q, -1) < 0)
 		broker_end(b, "resolver", "cannot be asked");
 	watch_names(b);
@@ -225,7 +242,9 @@ void broker_start_waiting(struct broker *b)
 		const struct addr *known = u->has_address ? &u->address
 							  : cache_find(&b->cache, &u->name,
 								       loop_now_ms(b->set.loop), &n);
-		if (known)
+		if (known && n == 0)
+			broker_refuse(b, u, REASON_NO_SUCH_NAME, NULL, NULL);
+		else if (known)
 			check_and_dial(b, u, known, n);
 		else
 			start_resolving(b, u);
@@ -522,17 +541,20 @@ static void take_resolved(struct broker *b, const struct wire_resolved *a)
 		send_worker(b, WIRE_CLIENTS, &clients);
 		return;
 	}
+	bool is_unknown = a->status == RESOLVED_NO_SUCH_NAME || a->n_addresses == 0;
 	struct upstream *u = flows_find_ask(&b->flows, a->ask);
-	if (!u)
-		return; /* the worker gave up meanwhile */
-	if (a->status == RESOLVED_FAILED)
-		broker_refuse(b, u, REASON_UNREACHABLE, NULL,
-		       "the resolver got no answer from any DNS server");
-	else if (a->status == RESOLVED_NO_SUCH_NAME || a->n_addresses == 0)
-		broker_refuse(b, u, REASON_NO_SUCH_NAME, NULL, NULL);
-	else {
-		cache_put(&b->cache, &u->name, addresses, a->n_addresses, ttl_s, loop_now_ms(b->set.loop));
-		check_and_dial(b, u, addresses, a->n_addresses);
+	if (u && a->status != RESOLVED_FAILED)
+		cache_put(&b->cache, &u->name, addresses, is_unknown ? 0 : a->n_addresses, ttl_s,
+			  loop_now_ms(b->set.loop));
+	/* all who wait for this answer; none, when the worker gave up meanwhile. Each goes on to another state */
+	for (; u && !b->why_over[0]; u = flows_find_ask(&b->flows, a->ask)) {
+		if (a->status == RESOLVED_FAILED)
+			broker_refuse(b, u, REASON_UNREACHABLE, NULL,
+				      "the resolver got no answer from any DNS server");
+		else if (is_unknown)
+			broker_refuse(b, u, REASON_NO_SUCH_NAME, NULL, NULL);
+		else
+			check_and_dial(b, u, addresses, a->n_addresses);
 	}
 }
 

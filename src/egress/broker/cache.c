@@ -69,7 +69,9 @@ void cache_put(struct cache *c, const struct name *name, const struct addr *addr
 	struct cache_entry *old = find(c, name);
 	if (old)
 		forget(c, old);
-	if (n == 0 || n > WIRE_MAX_ADDRESSES || ttl_s == 0)
+	if (n == 0)
+		ttl_s = CACHE_NEGATIVE_S;
+	if (n > WIRE_MAX_ADDRESSES || ttl_s == 0)
 		return;
 	if (c->n >= CACHE_MAX_NAMES)
 		forget(c, TAILQ_FIRST(&c->order));
@@ -79,7 +81,8 @@ void cache_put(struct cache *c, const struct name *name, const struct addr *addr
 	e->until_ms = now_ms + 1000ull * (ttl_s < CACHE_MAX_TTL_S ? ttl_s : CACHE_MAX_TTL_S);
 	e->name = *name;
 	e->n = n;
-	memcpy(e->addresses, addresses, n * sizeof(*addresses));
+	if (n)
+		memcpy(e->addresses, addresses, n * sizeof(*addresses));
 	LIST_INSERT_HEAD(bucket(c, name), e, in_bucket);
 	TAILQ_INSERT_TAIL(&c->order, e, in_order);
 	c->n++;

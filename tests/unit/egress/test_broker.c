@@ -425,18 +425,39 @@ static void what_the_resolver_says_becomes_a_reason(void **state)
 {
 	(void)state;
 	struct bench t;
-	struct wire_resolved a = {.status = RESOLVED_NO_SUCH_NAME};
+	struct wire_resolved a = {.status = RESOLVED_FAILED};
 	set_up_started(&t, "allow api.example:443\n");
 	ask(&t, 1, "api.example", 443);
 	a.ask = expect_resolve(&t, "api.example");
 	assert_int_equal(chan_send(&t.names, WIRE_RESOLVED, &a, NULL, 0, 0), 0);
-	expect_refused(&t, 1, REASON_NO_SUCH_NAME);
-	ask(&t, 2, "api.example", 443);
+	expect_refused(&t, 1, REASON_UNREACHABLE);
+	expect_audit(&t, "\"flow\":1", "the resolver got no answer");
+	ask(&t, 2, "api.example", 443); /* a failure is not remembered */
 	a.ask = expect_resolve(&t, "api.example");
-	a.status = RESOLVED_FAILED;
+	a.status = RESOLVED_NO_SUCH_NAME;
 	assert_int_equal(chan_send(&t.names, WIRE_RESOLVED, &a, NULL, 0, 0), 0);
-	expect_refused(&t, 2, REASON_UNREACHABLE);
-	expect_audit(&t, "\"flow\":2", "the resolver got no answer");
+	expect_refused(&t, 2, REASON_NO_SUCH_NAME);
+	ask(&t, 3, "api.example", 443);
+	expect_refused(&t, 3, REASON_NO_SUCH_NAME); /* that there is none is: nobody was asked */
+	tear_down(&t);
+}
+
+static void one_question_serves_all_who_ask_for_the_name_meanwhile(void **state)
+{
+	(void)state;
+	struct bench t;
+	set_up_started(&t, "allow api.example:PORT loopback raw\nallow b.example:PORT loopback raw\n");
+	for (uint64_t flow = 1; flow <= 3; flow++)
+		ask(&t, flow, "api.example", t.port);
+	ask(&t, 4, "b.example", t.port);
+	uint64_t question = expect_resolve(&t, "api.example");
+	uint64_t other = expect_resolve(&t, "b.example"); /* the next one that was asked */
+	close_flow(&t, 1, REASON_NONE);			  /* the one who began it gives up */
+	answer_one(&t, question, "127.0.0.1");
+	(void)close(expect_opened(&t, 2, NULL));
+	(void)close(expect_opened(&t, 3, NULL));
+	answer_one(&t, other, "127.0.0.1");
+	(void)close(expect_opened(&t, 4, NULL));
 	tear_down(&t);
 }
 
@@ -525,12 +546,14 @@ static void more_flows_than_fit_are_refused(void **state)
 {
 	(void)state;
 	struct bench t;
-	set_up_started(&t, "allow api.example:443\n");
+	set_up_started(&t, "allow *.api.example:443\n");
 	for (uint64_t flow = 1; flow <= 400; flow++) {
-		ask(&t, flow, "api.example", 443);
+		char name[32];
+		(void)snprintf(name, sizeof(name), "n%d.api.example", (int)flow);
+		ask(&t, flow, name, 443);
 		assert_int_equal(loop_turn(t.loop), 0);
 	}
-	ask(&t, 401, "api.example", 443);
+	ask(&t, 401, "n.api.example", 443);
 	expect_refused(&t, 401, REASON_BUDGET);
 	/* only so many were asked of the resolver; each answer lets the next one go */
 	struct chan_message m;
@@ -540,7 +563,7 @@ static void more_flows_than_fit_are_refused(void **state)
 	assert_int_equal(chan_recv(&t.names, MSG_DONTWAIT, &m, &why), CHAN_EMPTY);
 	answer_one(&t, m.payload.RESOLVE.ask, "10.0.0.1");
 	expect_refused(&t, BROKER_MAX_HALF_OPEN, REASON_PRIVATE_ADDRESS);
-	(void)expect_resolve(&t, "api.example");
+	(void)expect_resolve(&t, "n257.api.example");
 	assert_int_equal(chan_recv(&t.names, MSG_DONTWAIT, &m, &why), CHAN_EMPTY);
 	tear_down(&t);
 }
@@ -796,6 +819,7 @@ int main(void)
 		cmocka_unit_test(a_literal_needs_an_address_rule_and_one_spelling),
 		cmocka_unit_test(the_users_own_host_opens_by_its_name_only),
 		cmocka_unit_test(what_the_resolver_says_becomes_a_reason),
+		cmocka_unit_test(one_question_serves_all_who_ask_for_the_name_meanwhile),
 		cmocka_unit_test(a_closed_port_is_unreachable_and_the_next_address_is_tried),
 		cmocka_unit_test(a_flow_closed_while_it_is_resolved_is_forgotten),
 		cmocka_unit_test(the_port_says_how_first_bytes_are_judged_and_options_say_better),

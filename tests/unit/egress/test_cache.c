@@ -55,6 +55,20 @@ static void a_ttl_of_zero_is_not_kept_and_a_long_one_is_cut(void **state)
 	cache_drop(&c);
 }
 
+static void that_a_name_does_not_exist_is_kept_for_a_short_time(void **state)
+{
+	(void)state;
+	struct cache c;
+	struct name a = name_of("a.example");
+	size_t n = 9;
+	cache_init(&c);
+	cache_put(&c, &a, NULL, 0, 3600, 0);
+	assert_non_null(cache_find(&c, &a, 1000ull * CACHE_NEGATIVE_S - 1, &n));
+	assert_int_equal(n, 0);
+	assert_null(cache_find(&c, &a, 1000ull * CACHE_NEGATIVE_S, &n));
+	cache_drop(&c);
+}
+
 static void a_newer_answer_replaces_the_older(void **state)
 {
 	(void)state;
@@ -98,6 +112,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_answer_holds_until_its_ttl_ends),
 		cmocka_unit_test(a_ttl_of_zero_is_not_kept_and_a_long_one_is_cut),
+		cmocka_unit_test(that_a_name_does_not_exist_is_kept_for_a_short_time),
 		cmocka_unit_test(a_newer_answer_replaces_the_older),
 		cmocka_unit_test(the_oldest_goes_when_it_is_full),
 	};
