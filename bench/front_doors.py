@@ -37,11 +37,12 @@ QUIET_S, LIMIT_S = 0.06, 0.8
 # ---- the cases ----
 
 WAIT = object()  # until the proxy's head is there; the rest is sent only after 200 or 101
+HEAR = object()  # until the server says something
 CASES = []
 
 
 def case(group, name, expect, *steps):
-    CASES.append((group, name, expect, [s if s is WAIT else s.encode("latin-1") if isinstance(s, str) else s for s in steps]))
+    CASES.append((group, name, expect, [s if s in (WAIT, HEAR) else s.encode("latin-1") if isinstance(s, str) else s for s in steps]))
 
 
 def both(group, expect, rows):
@@ -74,8 +75,8 @@ SUPPORTED = extension(43, b"\x02\x03\x04")
 GROUPS = extension(10, b"\x00\x02\x00\x1d")
 
 
-def hello(exts, version=b"\x03\x03", compression=b"\x01\x00"):
-    body = version + b"\x07" * 32 + b"\x00" + b"\x00\x02\x13\x01" + compression
+def hello(exts, version=b"\x03\x03", compression=b"\x01\x00", random=b"\x07" * 32):
+    body = version + random + b"\x00" + b"\x00\x02\x13\x01" + compression
     if exts is not None:
         all_of = exts + SUPPORTED + GROUPS
         body += struct.pack("!H", len(all_of)) + all_of
@@ -95,6 +96,8 @@ def tls(exts, **how):
 
 
 NAME = sni(b"allowed.test")
+ASKING = b"ask for a second hello, please!!"  # the random to which the server here answers with a HelloRetryRequest
+RETRY = bytes.fromhex("160303002a020000260303cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c00130100")
 TUNNEL = (connect("allowed.test:443"), WAIT)
 HTTP_TUNNEL = (connect("allowed.test:80"), WAIT)
 
@@ -312,6 +315,10 @@ def add_http2():
     ])
 
 
+def whole_second(exts):
+    return records(hello(exts), version=b"\x03\x03")
+
+
 def add_tls():
     both("ClientHello", "pass", [
         ("the name", *TUNNEL, tls(NAME)),
@@ -321,6 +328,16 @@ def add_tls():
         ("sent with CONNECT", connect("allowed.test:443").encode() + tls(NAME)),
         ("with early data offered", *TUNNEL, tls(NAME + extension(42, b""))),
         ("GREASE", *TUNNEL, tls(extension(0x0a0a, b"") + NAME)),
+    ])
+    first = records(hello(NAME, random=ASKING))
+    ccs = b"\x14\x03\x03\x00\x01\x01"
+    case("ClientHello", "a second one, asked for", "pass", *TUNNEL, first, HEAR, ccs + whole_second(NAME))
+    both("ClientHello", "refuse", [
+        ("a second one for another name", *TUNNEL, first, HEAR, whole_second(sni(b"evil.test"))),
+        ("the same behind change_cipher_spec", *TUNNEL, first, HEAR, ccs + whole_second(sni(b"evil.test"))),
+        ("the same behind early data", *TUNNEL, first, HEAR, records(b"early", kind=23) + whole_second(sni(b"evil.test"))),
+        ("the same, sent before it is asked for", *TUNNEL, first + whole_second(sni(b"evil.test"))),
+        ("a second one without a name", *TUNNEL, first, HEAR, whole_second(b"")),
     ])
     host = NAME[9:]
     whole = tls(NAME)
@@ -431,6 +448,10 @@ SEEN = Seen()
 def answer(sock, data, done):
     """As soon as another head is whole it is answered, whatever it says: odd requests shall find a willing server."""
     heads = len(re.findall(rb"\n\r?\n", bytes(data))) if data[:1] != b"\x16" else 0
+    if ASKING in data:
+        if not done:
+            sock.sendall(RETRY)
+        return 1
     if data[:1] == b"\x16" and not done:
         sock.sendall(b"\x15\x03\x03\x00\x02\x02\x28")
         return 1
@@ -550,21 +571,32 @@ def flaws_of_http(data):
 
 
 def flaws_of_tls(data):
+    """The first hello, and the second one where the server asks for it; what else follows an answer is sealed."""
+    found, at = flaws_of_one_hello(data)
+    if found or ASKING not in data:
+        return found + (["bytes behind"] if not found and len(data) > at else [])
+    data = data[at:]
+    while data[:1] in (b"\x14", b"\x17") and len(data) >= 5:
+        data = data[5 + int.from_bytes(data[3:5], "big"):]
+    return flaws_of_one_hello(data)[0] if data else []
+
+
+def flaws_of_one_hello(data):
     message, at = b"", 0
     while True:
         if len(data) < at + 5:
-            return ["not whole"]
+            return ["not whole"], at
         kind, major, _, n = struct.unpack("!BBBH", data[at:at + 5])
         if kind != 22 or major != 3 or not 0 < n <= 16384:
-            return ["not TLS"]
+            return ["not TLS"], at
         message += data[at + 5:at + 5 + n]
         at += 5 + n
         if len(message) >= 4 and len(message) >= 4 + int.from_bytes(message[1:4], "big"):
             break
     try:
-        return flaws_of_hello(message) + (["bytes behind"] if len(data) > at else [])
+        return flaws_of_hello(message), at
     except (struct.error, IndexError):
-        return ["hello that does not add up"]
+        return ["hello that does not add up"], at
 
 
 def flaws_of_hello(m):
@@ -637,6 +669,9 @@ def ask(port, steps):
     got, closed = bytearray(), False
     try:
         for step in steps:
+            if step is HEAR:
+                read_on(sock, got, False)
+                continue
             if step is not WAIT:
                 sock.sendall(step)
                 if len(steps) > 12:
@@ -664,7 +699,7 @@ def outcome(expect, steps, said, closed):
         return "WRONG", ", ".join(sorted(set(bad)))
     if expect == "pass":
         return ("forwarded", "") if seen else ("lost", said.split(b"\r\n")[0].decode("latin-1"))
-    if b"/bad" in seen or (seen and b"/good" not in seen):
+    if b"/bad" in seen or (seen and b"/good" not in seen and ASKING not in seen):
         return "repaired", ""
     status = re.match(rb"HTTP/1\.[01] ([45]\d\d)", said)
     if status:
