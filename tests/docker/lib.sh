@@ -48,7 +48,7 @@ bridge_agent() {
 	shift
 	local url=http://drydock:token-$disc@drydock-$disc-egress:8888
 	docker run --rm --init --name "drydock-$disc" --network drydock_internal --dns 127.0.0.1 "${hardened[@]}" \
-		"${agent_caps[@]}" --security-opt seccomp="$RIG/seccomp.json" -e HTTPS_PROXY="$url" -e HTTP_PROXY="$url" -e https_proxy="$url" -e http_proxy="$url" \
+		"${agent_caps[@]}" --security-opt seccomp="$RIG/compose/seccomp.json" -e HTTPS_PROXY="$url" -e HTTP_PROXY="$url" -e https_proxy="$url" -e http_proxy="$url" \
 		-e CURL_CA_BUNDLE=/ca.pem -e RES_OPTIONS="timeout:1 attempts:1" --label dev.drydock.role=agent ${agent_options[@]+"${agent_options[@]}"} \
 		drydock-agent:latest "$@"
 }
@@ -84,7 +84,7 @@ sealed_agent() { # DISC ARG...: in the foreground
 	shift
 	local url=http://127.0.0.1:8888
 	docker run --rm --init --name "drydock-$disc" --network "container:drydock-$disc-net" "${hardened[@]}" \
-		"${agent_caps[@]}" --security-opt seccomp="$RIG/seccomp.json" -e HTTPS_PROXY="$url" -e HTTP_PROXY="$url" -e https_proxy="$url" -e http_proxy="$url" \
+		"${agent_caps[@]}" --security-opt seccomp="$RIG/compose/seccomp.json" -e HTTPS_PROXY="$url" -e HTTP_PROXY="$url" -e https_proxy="$url" -e http_proxy="$url" \
 		-e CURL_CA_BUNDLE=/ca.pem --label dev.drydock.role=agent ${agent_options[@]+"${agent_options[@]}"} \
 		drydock-agent:latest "$@"
 }

@@ -61,7 +61,7 @@ agent_rootfs() { # DIR
 prepare() { # DIR BUILD
 	"$here/../lab/lab.sh" prepare "$1" "$2"
 	install -m 755 "$here"/{rig.sh,lib.sh,probe.py,table.py} "$1/"
-	cp "$here/../../data/compose/seccomp.json" "$1/"
+	cp -r "$here/../../data/compose" "$1/"
 	agent_rootfs "$1"
 	"$2/tests/docker/image_tool" "$1/bin/drydock-egress" >"$1/egress.tar" 2>"$1/egress.id"
 }
@@ -137,7 +137,8 @@ inside() { # DIR SCRIPT ARG...
 run() { # DIR SCRIPT ARG...
 	export RIG_CGROUP=/drydock-rig-$$
 	local rc=0
-	env -i PATH=/usr/bin:/bin:/usr/sbin:/sbin HOME="$1" RIG_CGROUP="$RIG_CGROUP" RIG_DNS="${RIG_DNS:-}" RIG_DOCKERD="${RIG_DOCKERD:-}" TERM=dumb \
+	env -i PATH=/usr/bin:/bin:/usr/sbin:/sbin HOME="$1" RIG_CGROUP="$RIG_CGROUP" RIG_DNS="${RIG_DNS:-}" RIG_DOCKERD="${RIG_DOCKERD:-}" \
+		RIG_GENERATIONS="${RIG_GENERATIONS:-}" RIG_COMPOSE_V2="${RIG_COMPOSE_V2:-}" TERM=dumb \
 		unshare -n -m -p -f --mount-proc --kill-child "$1/rig.sh" inside "$@" || rc=$?
 	# Cgroups of containers that were killed go as soon as they are empty.
 	for _ in $(seq 200); do
