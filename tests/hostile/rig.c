@@ -19,7 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { ABOVE = 100 };
+enum { ABOVE = 100, BROKER_NUMBERS = 16 };
 
 static void die(const char *what)
 {
@@ -120,7 +120,7 @@ static void become_broker(const char *egress, const int *fds, size_t n, int log_
 
 	exe = fcntl(exe, F_DUPFD_CLOEXEC, ABOVE);
 	log_fd = fcntl(log_fd, F_DUPFD_CLOEXEC, ABOVE);
-	int lifted[16];
+	int lifted[BROKER_NUMBERS];
 	for (size_t i = 0; i < n; i++)
 		lifted[i] = fds[i] < 0 ? -1 : fcntl(fds[i], F_DUPFD_CLOEXEC, ABOVE);
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -145,14 +145,20 @@ void rig_start(struct rig *r, const char *egress, const char *rules, int audit_f
 	if (self < 0 || null < 0 || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, worker_link) < 0 ||
 	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, resolver_link) < 0)
 		die("preparing the broker");
-	const int fds[] = {[BROKER_FD_EXE - 3] = self,	      [BROKER_FD_NULL - 3] = null,
-			   [BROKER_FD_RULES - 3] = rules_fd,   [BROKER_FD_AUDIT - 3] = audit_fd,
-			   [BROKER_FD_HOSTS - 3] = resolver_link[1], [BROKER_FD_JAIL - 3] = worker_link[1]};
+	int fds[BROKER_NUMBERS];
+	for (size_t i = 0; i < BROKER_NUMBERS; i++)
+		fds[i] = -1; /* what is optional */
+	fds[BROKER_FD_EXE - 3] = self;
+	fds[BROKER_FD_NULL - 3] = null;
+	fds[BROKER_FD_RULES - 3] = rules_fd;
+	fds[BROKER_FD_AUDIT - 3] = audit_fd;
+	fds[BROKER_FD_HOSTS - 3] = resolver_link[1];
+	fds[BROKER_FD_JAIL - 3] = worker_link[1];
 	r->broker = fork();
 	if (r->broker < 0)
 		die("fork");
 	if (r->broker == 0)
-		become_broker(egress, fds, sizeof(fds) / sizeof(fds[0]), r->log_fd, dns);
+		become_broker(egress, fds, BROKER_NUMBERS, r->log_fd, dns);
 	(void)close(self);
 	(void)close(null);
 	(void)close(rules_fd);

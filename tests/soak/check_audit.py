@@ -2,6 +2,7 @@
 """Replays an audit log against the policy that was in force, with a reading of the rules of its own.
 
 usage: check_audit.py LOG POLICY [POLICY...]
+LOG is read with the files that it went on in (LOG.1, LOG.2 ...), in the order of their records.
 The first POLICY is that of the start; each "reload" record that replaced the rules takes the next one.
 POLICY is the text that the egress got (a session's file "policy"), with its `#line N "FILE"` comments or without.
 
@@ -336,32 +337,65 @@ class Checker:
                 self.problem(record, "rules were replaced, by a policy that was not given here")
 
 
-def check_chain(path, checker):
-    prev, seq, lost = "0" * 64, 0, 0
-    with open(path, "rb") as f:
-        for raw in f:
-            line = raw.rstrip(b"\n")
-            if not raw.endswith(b"\n"):
-                checker.problem({}, "the last line is cut")
+def files_of(path):
+    """The log's files, oldest records first."""
+    out = []
+    for name in [path] + [f"{path}.{i}" for i in range(1, 10)]:
+        try:
+            with open(name, "rb") as f:
+                line = f.readline()
+        except FileNotFoundError:
+            continue
+        if line:
             try:
-                record = json.loads(line)
+                out.append((json.loads(line).get("seq", 0), name))
             except ValueError:
-                checker.problem({}, f"no JSON: {line[:80]!r}")
-                continue
-            if record.get("prev") != prev:
-                checker.problem(record, "the chain is broken before this record")
-            missing = record.get("seq", 0) - seq - 1
-            said = record.get("lost", 0) if record.get("event") == "gap" else 0
-            if missing != said:
-                checker.problem(record, f"{missing} records are missing, {said} are said to be")
-            if said:
-                checker.open.clear()  # what began in the gap is unknown
-            lost += said
-            seq = record.get("seq", 0)
-            prev = hashlib.sha256(line).hexdigest()
-            checker.record(record)
+                out.append((0, name))
+    if not out:
+        raise FileNotFoundError(f"{path}: no records")
+    return [name for _, name in sorted(out)]
+
+
+class Chain:
+    """Reads lines in their order, and says where one does not follow from the one before."""
+
+    def __init__(self, checker):
+        self.checker, self.prev, self.seq, self.lost = checker, "0" * 64, 0, 0
+
+    def line(self, raw):
+        line = raw.rstrip(b"\n")
+        if not raw.endswith(b"\n"):
+            self.checker.problem({}, "the last line is cut")
+        try:
+            record = json.loads(line)
+        except ValueError:
+            self.checker.problem({}, f"no JSON: {line[:80]!r}")
+            return
+        missing = record.get("seq", 0) - self.seq - 1
+        said = record.get("lost", 0) if record.get("event") == "gap" else 0
+        if record.get("event") == "turn" and record.get("dropped_last"):
+            said = record["dropped_last"] - record["dropped_first"] + 1  # of older records, which this file replaced
+            missing = said if self.seq + 1 in (record["dropped_first"], record["seq"]) else missing
+        elif record.get("prev") != self.prev:
+            self.checker.problem(record, "the chain is broken before this record")
+        if missing != said:
+            self.checker.problem(record, f"{missing} records are missing, {said} are said to be")
+        if said:
+            self.checker.open.clear()  # what began in the gap is unknown
+        self.lost += said if record.get("event") == "gap" else 0
+        self.seq = record.get("seq", 0)
+        self.prev = hashlib.sha256(line).hexdigest()
+        self.checker.record(record)
+
+
+def check_chain(path, checker):
+    chain = Chain(checker)
+    for name in files_of(path):
+        with open(name, "rb") as f:
+            for raw in f:
+                chain.line(raw)
     checker.judge_early(0)
-    return seq, lost
+    return chain.seq, chain.lost
 
 
 def main():
