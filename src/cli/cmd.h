@@ -11,6 +11,8 @@
 	X(run, "Start here", "run a command in a contained session")                               \
 	X(doctor, "Start here", "check that this machine can contain, and how well")               \
 	X(why, "Start here", "explain the last refusals, and how to allow them")                   \
+	X(ls, "Sessions", "the sessions that run, and those that ended")                          \
+	X(stop, "Sessions", "end running sessions")                                                \
 	X(allow, "Policy", "add a rule that allows, for you, this project or a session")           \
 	X(deny, "Policy", "add a rule that refuses; it wins over every allow")                     \
 	X(rules, "Policy", "the rules in force, and where each comes from")                        \

@@ -68,6 +68,7 @@ struct run {
 	struct launch launch;
 	struct session session;
 	struct session_meta meta;
+	struct session_mount mounts[LAUNCH_MAX_MOUNTS];
 	struct engine_session *running;
 	bool has_run; /* the agent was started */
 };
@@ -174,7 +175,12 @@ static int make_session(struct run *run, struct err *err)
 		rc = launch_make(l, flags, run->session.id, run->session.state_dir, err);
 	l->request.runtime_dir = run->session.runtime_dir;
 	l->request.ask_ms = flags->ask_ms;
+	const struct engine_request *r = &l->request;
+	for (size_t i = 0; i < r->n_mounts; i++)
+		run->mounts[i] = (struct session_mount){r->mounts[i].path, r->mounts[i].is_writable};
 	run->meta = (struct session_meta){
+		.mounts = run->mounts,
+		.n_mounts = r->n_mounts,
 		.engine = engine_native.name,
 		.project = l->request.project,
 		.cwd = l->place.cwd,
@@ -264,7 +270,8 @@ static int start(struct run *run)
 	run->has_run = true;
 	run->meta.layers = engine_native.layers(run->running);
 	show_banner(run, run->meta.layers);
-	put_status(run, "started", engine_native.pid(run->running), 0);
+	run->meta.pid = engine_native.pid(run->running);
+	put_status(run, "started", run->meta.pid, 0);
 	char layers[512];
 	(void)snprintf(layers, sizeof(layers), "%s", run->meta.layers);
 	run->meta.layers = layers; /* the engine's copy goes with it */

@@ -49,9 +49,11 @@ static void notice(struct supervisor *s, const char *text)
 	s->watch->notice(s->watch->arg, text);
 }
 
+/* The earliest time that anybody set counts. */
 static void kill_at(struct supervisor *s, uint64_t at_ms)
 {
-	if (!s->kill.slot && loop_timer_set(s->loop, &s->kill, at_ms) < 0)
+	bool is_sooner = !s->kill.slot || at_ms < s->kill.at_ms;
+	if (is_sooner && loop_timer_set(s->loop, &s->kill, at_ms) < 0)
 		(void)kill(s->jail->init_pid, SIGKILL); /* no memory for patience */
 }
 

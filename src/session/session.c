@@ -11,6 +11,7 @@
 #include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 enum {
 	ID_TRIES = 64,
@@ -88,16 +89,35 @@ static bool is_held(int runtime_fd, const char *id)
 	return lock >= 0 && flock(lock, LOCK_EX | LOCK_NB) < 0;
 }
 
-static void sweep(int runtime_fd)
+static void sweep(int runtime_fd, const char *root, bool is_dry, session_removed *seen, void *arg)
 {
 	AUTO(dir) DIR *dir = fdopendir(fcntl(runtime_fd, F_DUPFD_CLOEXEC, 3));
 	if (!dir)
 		return;
 	struct dirent *entry;
-	while ((entry = readdir(dir)))
-		if (session_id_is_valid(entry->d_name) && !is_held(runtime_fd, entry->d_name))
-			/* what cannot be removed today is tried again at the next start */
-			(void)fs_remove_tree(runtime_fd, entry->d_name, RUNTIME_MAX_ENTRIES, NULL);
+	while ((entry = readdir(dir))) {
+		char path[PATH_MAX + 64];
+		if (!session_id_is_valid(entry->d_name) || is_held(runtime_fd, entry->d_name))
+			continue;
+		/* what cannot be removed today is tried again at the next start */
+		if (!is_dry && fs_remove_tree(runtime_fd, entry->d_name, RUNTIME_MAX_ENTRIES, NULL) < 0)
+			continue;
+		(void)snprintf(path, sizeof(path), "%s/%.63s", root, entry->d_name); /* a valid id */
+		if (seen)
+			seen(path, arg);
+	}
+}
+
+int session_sweep(const struct session_roots *roots, bool is_dry, session_removed *seen, void *arg,
+		  struct err *err)
+{
+	AUTO(fd) int runtime_fd = -1;
+	if (access(roots->runtime, F_OK) < 0 && errno == ENOENT)
+		return 0;
+	int rc = runtime_lock(roots, &runtime_fd, err);
+	if (rc == 0)
+		sweep(runtime_fd, roots->runtime, is_dry, seen, arg);
+	return rc;
 }
 
 static void make_id(const char *name, char out[SESSION_ID_BYTES])
@@ -149,6 +169,67 @@ static int claim(const struct session_roots *roots, int runtime_fd, struct sessi
 	return 0;
 }
 
+/* When a process began, in ticks since boot: with its number it names one process (proc_pid_stat(5), field 22). */
+static int read_start_time(pid_t pid, unsigned long long *out)
+{
+	char path[64];
+	AUTO(buf) struct buf text = {.max = 4096};
+	(void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	if (fs_read(path, &text, NULL) < 0 || !buf_put(&text, "", 1))
+		return -ESRCH;
+	const char *p = strrchr((const char *)text.p, ')'); /* the name may hold anything */
+	for (int field = 2; p && field < 22; field++)
+		p = strchr(p + 1, ' ');
+	return p && sscanf(p, " %llu", out) == 1 ? 0 : -ESRCH;
+}
+
+int session_take_over(const struct session *session, struct err *err)
+{
+	char path[PATH_MAX + 32], text[64];
+	unsigned long long began;
+	int rc = read_start_time(getpid(), &began);
+	if (rc < 0)
+		return err_set(err, -rc, "looking at ourselves in /proc");
+	(void)snprintf(path, sizeof(path), "%s/supervisor", session->runtime_dir);
+	AUTO(fd) int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+	int n = snprintf(text, sizeof(text), "%d %llu\n", (int)getpid(), began);
+	if (fd < 0)
+		return err_set(err, errno, "writing '%s'", path);
+	rc = fs_write_all(fd, text, (size_t)n);
+	return rc < 0 ? err_set(err, -rc, "writing '%s'", path) : 0;
+}
+
+static int no_supervisor(const char *id, struct err *err)
+{
+	(void)err_set(err, 0, "session %s is over", id);
+	return -ESRCH;
+}
+
+int session_supervisor(const struct session_roots *roots, const char *id, pid_t *out_pid, int *out_pidfd,
+		       struct err *err)
+{
+	char path[PATH_MAX + 64];
+	AUTO(buf) struct buf text = {.max = 128};
+	unsigned long long began, now;
+	int pid;
+
+	if (!session_is_live(roots, id))
+		return no_supervisor(id, err);
+	(void)snprintf(path, sizeof(path), "%s/%s/supervisor", roots->runtime, id);
+	int rc = fs_read(path, &text, err);
+	if (rc < 0 || !buf_put(&text, "", 1))
+		return rc == -ENOENT ? no_supervisor(id, err) : rc < 0 ? rc : -ENOMEM;
+	if (sscanf((const char *)text.p, "%d %llu", &pid, &began) != 2 || pid <= 1)
+		return err_set(err, 0, "'%s' names no process", path);
+	AUTO(fd) int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	/* looked at after the descriptor was had: its process is the one that began then, or it is gone */
+	if (pidfd < 0 || read_start_time(pid, &now) < 0 || now != began)
+		return no_supervisor(id, err);
+	*out_pid = pid;
+	*out_pidfd = fd_take(&pidfd);
+	return 0;
+}
+
 int session_create(const struct session_roots *roots, const char *name, struct session *out,
 		   struct err *err)
 {
@@ -159,13 +240,15 @@ int session_create(const struct session_roots *roots, const char *name, struct s
 		rc = runtime_lock(roots, &runtime_fd, err);
 	if (rc < 0)
 		return rc;
-	sweep(runtime_fd);
+	sweep(runtime_fd, roots->runtime, false, NULL, NULL);
 
 	rc = -EEXIST;
 	for (int i = 0; i < ID_TRIES && rc == -EEXIST; i++) {
 		make_id(name, s.id);
 		rc = claim(roots, runtime_fd, &s, err);
 	}
+	if (rc == 0)
+		rc = session_take_over(&s, err);
 	if (rc < 0)
 		return rc;
 	*out = s;
@@ -242,26 +325,49 @@ static bool is_pruned_today(int state_fd, uint64_t now_ms)
 	       futimens(fd, times) < 0; /* cannot remember: better no look than one each time */
 }
 
-void session_prune(const struct session_roots *roots, uint64_t now_ms)
+/* Ended, not marked `keep`, and not changed for @older_than_s seconds. */
+static bool is_old(int state_fd, const struct session_roots *roots, const char *id, uint64_t now_s,
+		   uint64_t older_than_s)
+{
+	struct stat st;
+	char keep[SESSION_ID_BYTES + 8];
+	if (!session_id_is_valid(id) || fstatat(state_fd, id, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    !S_ISDIR(st.st_mode) || (uint64_t)st.st_mtime + older_than_s > now_s)
+		return false;
+	(void)snprintf(keep, sizeof(keep), "%.*s/keep", SESSION_ID_BYTES, id);
+	return faccessat(state_fd, keep, F_OK, AT_SYMLINK_NOFOLLOW) != 0 && !session_is_live(roots, id);
+}
+
+int session_remove_old(const struct session_roots *roots, uint64_t now_ms, uint64_t older_than_s, bool is_dry,
+		       session_removed *seen, void *arg, struct err *err)
 {
 	AUTO(dir) DIR *dir = opendir(roots->state);
-	if (!dir || is_pruned_today(dirfd(dir), now_ms))
-		return;
-	const uint64_t kept_s = (uint64_t)SESSION_KEPT_DAYS * 24 * 60 * 60;
 	struct dirent *entry;
+
+	if (!dir)
+		return errno == ENOENT ? 0 : err_set(err, errno, "opening '%s'", roots->state);
 	while ((entry = readdir(dir))) {
-		struct stat st;
-		char keep[SESSION_ID_BYTES + 8];
-		if (!session_id_is_valid(entry->d_name) ||
-		    fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
-		    !S_ISDIR(st.st_mode) || (uint64_t)st.st_mtime + kept_s > now_ms / 1000)
+		char path[PATH_MAX + 64];
+		if (!is_old(dirfd(dir), roots, entry->d_name, now_ms / 1000, older_than_s))
 			continue;
-		(void)snprintf(keep, sizeof(keep), "%.*s/keep", SESSION_ID_BYTES, entry->d_name);
-		if (faccessat(dirfd(dir), keep, F_OK, AT_SYMLINK_NOFOLLOW) == 0 ||
-		    session_is_live(roots, entry->d_name))
-			continue;
-		(void)fs_remove_tree(dirfd(dir), entry->d_name, STATE_MAX_ENTRIES, NULL);
+		(void)snprintf(path, sizeof(path), "%s/%.63s", roots->state, entry->d_name); /* a valid id */
+		int rc = is_dry ? 0 : fs_remove_tree(dirfd(dir), entry->d_name, STATE_MAX_ENTRIES, err);
+		if (rc < 0)
+			return rc;
+		if (seen)
+			seen(path, arg);
 	}
+	return 0;
+}
+
+void session_prune(const struct session_roots *roots, uint64_t now_ms)
+{
+	AUTO(fd) int fd = open(roots->state, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 || is_pruned_today(fd, now_ms))
+		return;
+	/* what cannot be removed today is tried again tomorrow */
+	(void)session_remove_old(roots, now_ms, (uint64_t)SESSION_KEPT_DAYS * 24 * 60 * 60, false, NULL, NULL,
+				 NULL);
 }
 
 static bool is_newer(const struct timespec *a, const struct timespec *b)
@@ -421,6 +527,16 @@ int session_write_meta(const struct session *session, const struct session_meta 
 	json_close(&j, ']');
 	if (meta->layers)
 		json_str(&j, "layers", meta->layers);
+	if (meta->pid && !meta->ended_ms)
+		json_i64(&j, "pid", meta->pid);
+	json_open(&j, "mounts", '[');
+	for (size_t i = 0; i < meta->n_mounts; i++) {
+		json_open(&j, NULL, '{');
+		json_str(&j, "path", meta->mounts[i].path);
+		json_bool(&j, "writable", meta->mounts[i].is_writable);
+		json_close(&j, '}');
+	}
+	json_close(&j, ']');
 	put_time(&j, "started", meta->started_ms);
 	if (meta->ended_ms) {
 		put_time(&j, "ended", meta->ended_ms);

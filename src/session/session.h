@@ -3,6 +3,7 @@
 /*
  *   STATE/sessions/ID/   policy, meta.json, audit.jsonl: what stays as evidence
  *   RUNTIME/ID/lock      held by flock(2) as long as the session lives; the folder goes with it
+ *   RUNTIME/ID/supervisor  process id of who holds it, and when that process began
  * Whoever makes or sweeps runtime folders holds flock on RUNTIME itself, so a folder that is just
  * being made is never taken for one left by a killed session.
  */
@@ -69,6 +70,22 @@ int session_roots_find(const struct session_env *env, struct session_roots *out,
 int session_create(const struct session_roots *roots, const char *name, struct session *out,
 		   struct err *err);
 
+/**
+ * session_take_over() - the calling process is the supervisor from now on (it was forked with the lock)
+ *
+ * session_create() has said so of its caller.
+ */
+int session_take_over(const struct session *session, struct err *err);
+
+/**
+ * session_supervisor() - the process that stays with a running session
+ * @out_pidfd:	a pidfd of it, the caller's: what is signalled through it is that process and no later one of its number
+ *
+ * Return: 0; -ESRCH when there is none; or another negative errno value.
+ */
+int session_supervisor(const struct session_roots *roots, const char *id, pid_t *out_pid, int *out_pidfd,
+		       struct err *err);
+
 /** session_end() - remove the runtime folder and let the lock go; the state folder stays */
 void session_end(struct session *session);
 
@@ -85,6 +102,26 @@ int session_keep(const struct session *session, struct err *err);
  * however many there were.
  */
 void session_prune(const struct session_roots *roots, uint64_t now_ms);
+
+/** session_removed() - one folder that was removed, or would be; @path is whole */
+typedef void session_removed(const char *path, void *arg);
+
+/**
+ * session_sweep() - remove the runtime folders of sessions that were killed
+ * @is_dry:	only say which
+ *
+ * Return: 0 or a negative errno value.
+ */
+int session_sweep(const struct session_roots *roots, bool is_dry, session_removed *seen, void *arg,
+		  struct err *err);
+
+/**
+ * session_remove_old() - remove state folders of sessions that ended more than @older_than_s seconds ago
+ *
+ * Those marked `keep` stay, as does all of a session that runs.
+ */
+int session_remove_old(const struct session_roots *roots, uint64_t now_ms, uint64_t older_than_s, bool is_dry,
+		       session_removed *seen, void *arg, struct err *err);
 
 /**
  * session_write() - replace file @name of the state folder as a whole
@@ -140,9 +177,17 @@ bool session_is_alone(const struct session_roots *roots, const struct session *s
 /** session_id_is_valid() - could be an id or the beginning of one: a-z 0-9 '-', no path */
 bool session_id_is_valid(const char *id);
 
+/** struct session_mount - a host path that the session was shown */
+struct session_mount {
+	const char *path;
+	bool is_writable;
+};
+
 /**
  * struct session_meta - what meta.json says
  * @engine:	"native"
+ * @pid:	of the session's first process, as the host sees it; 0 when it is not known
+ * @mounts:	beside the project
  * @argv:	the command, NULL-terminated
  * @ended_ms:	0 while it runs; then @exit_code counts
  */
@@ -152,6 +197,9 @@ struct session_meta {
 	const char *cwd;
 	char *const *argv;
 	const char *layers;
+	pid_t pid;
+	const struct session_mount *mounts;
+	size_t n_mounts;
 	uint64_t started_ms, ended_ms;
 	int exit_code;
 	uint64_t n_refused;
