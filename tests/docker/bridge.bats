@@ -80,6 +80,12 @@ setup_file() {
 	grep -q 'hello from allowed' "$RIG/curl.again"
 }
 
+@test "C-42 no packet leaves when Docker's packet rules are flushed" {
+	closed probe.flushed direct-tcp direct-tcp-22 direct-udp-53 direct-udp-443 host-by-host host-by-gateway host-by-docker0
+	run grep -E 'TRAP|EVIL' "$RIG/hits.log"
+	[ "$status" -eq 1 ]
+}
+
 @test "the image has the id that was computed, and at most 4 MiB" {
 	read -r id size <"$RIG/image"
 	[ "$id" = "$(cat "$RIG/egress.id")" ]

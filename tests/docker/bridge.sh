@@ -33,3 +33,9 @@ docker start drydock-one-egress >/dev/null
 wait_healthy drydock-one-egress
 bridge_agent one curl -sS https://allowed.test/ >"$RIG/curl.again"
 docker image inspect -f '{{.Id}} {{.Size}}' drydock-egress:latest >"$RIG/image"
+# Somebody reloads the firewall: Docker's rules are gone, and still no packet leaves.
+iptables -F
+iptables -t nat -F
+iptables -P FORWARD ACCEPT
+bridge_agent one python3 /probe.py only=direct >"$RIG/probe.flushed"
+bridge_agent one python3 /probe.py only=host host=198.51.100.20 gateway=172.30.0.1 docker0=172.17.0.1 >>"$RIG/probe.flushed"
