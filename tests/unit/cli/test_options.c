@@ -67,8 +67,9 @@ static void options_may_stand_anywhere_where_a_command_says_so(void **state)
 	assert_true(options_parse_all(table, &flags, wrong, &words, &err) < 0);
 	assert_int_equal(words.n, 4);
 	char *many[OPTIONS_LIST_MAX + 2];
+	char word[] = "w";
 	for (size_t i = 0; i <= OPTIONS_LIST_MAX; i++)
-		many[i] = (char[]){"w"};
+		many[i] = word;
 	many[OPTIONS_LIST_MAX + 1] = NULL;
 	assert_true(options_parse_all(table, &flags, many, &words, &err) < 0);
 	many[OPTIONS_LIST_MAX] = NULL;

@@ -31,6 +31,13 @@ static const char *const good[][2] = {
 	{"intranet class=required", "allow intranet:443"},
 	{"localhost", "allow localhost:443"},
 	{"allow lock", "allow lock:443"},
+	{"a.example until=2026-11-24T01:00:00Z", "allow a.example:443 until=2026-11-24T01:00:00Z"},
+	{"a.example until=2024-02-29T23:59:59Z", "allow a.example:443 until=2024-02-29T23:59:59Z"},
+	{"a.example until=2000-02-29T00:00:00Z", "allow a.example:443 until=2000-02-29T00:00:00Z"},
+	{"a.example until=1970-01-01T00:00:01Z", "allow a.example:443 until=1970-01-01T00:00:01Z"},
+	{"a.example until=2100-03-01T00:00:00Z", "allow a.example:443 until=2100-03-01T00:00:00Z"},
+	{"a.example until=2099-12-31T12:34:56Z", "allow a.example:443 until=2099-12-31T12:34:56Z"},
+	{"a.example until=9999-12-31T23:59:59Z", "allow a.example:443 until=9999-12-31T23:59:59Z"},
 };
 
 static void a_rule_is_read_and_prints_in_canonical_form(void **state)
@@ -77,6 +84,16 @@ static const struct {
 	{"  lock", 3, "is a setting"},	       {"", 1, "no rule"}, {"# x", 1, "no rule"},
 	{"a.example why=\"x", 15, "not closed"}, {"a.example raw \"", 15, "not closed"},
 	{"allow \"a.example", 7, "host name"},
+	{"a.example rate=20", 16, "amount"}, {"a.example rate=/s", 16, "amount"},
+	{"a.example until=2023-02-29T00:00:00Z", 17, "UTC"}, {"a.example until=2100-02-29T00:00:00Z", 17, "UTC"},
+	{"a.example until=2026-13-01T00:00:00Z", 17, "UTC"}, {"a.example until=2026-00-01T00:00:00Z", 17, "UTC"},
+	{"a.example until=2026-04-31T00:00:00Z", 17, "UTC"}, {"a.example until=2026-04-00T00:00:00Z", 17, "UTC"},
+	{"a.example until=2026-04-01T24:00:00Z", 17, "UTC"}, {"a.example until=2026-04-01T00:60:00Z", 17, "UTC"},
+	{"a.example until=2026-04-01T00:00:60Z", 17, "UTC"}, {"a.example until=2026-04-01T00:00:00", 17, "UTC"},
+	{"a.example until=2026-04-01T00:00:00+01:00", 17, "UTC"}, {"a.example until=2026-04-01 00:00:00Z", 17, "UTC"},
+	{"a.example until=2026-04-01T00:00:00Zx", 17, "UTC"}, {"a.example until=1969-12-31T23:59:59Z", 17, "UTC"},
+	{"a.example until=1970-01-01T00:00:00Z", 17, "UTC"}, {"a.example until=02026-04-01T00:00:00Z", 17, "UTC"},
+	{"a.example until=20x6-04-01T00:00:00Z", 17, "UTC"}, {"a.example until=", 11, "no value"},
 };
 
 static void a_wrong_rule_names_the_column_and_the_reason(void **state)
@@ -109,12 +126,76 @@ static void limits_hold_at_and_one_over(void **state)
 	assert_int_equal(rule_parse(span_make(line, RULE_LINE_MAX_BYTES + 1), &rule, &why), PARSE_BAD);
 }
 
+static void a_budget_of_the_session_is_read(void **state)
+{
+	(void)state;
+	struct rule_budget b;
+	struct policy_error why;
+	assert_int_equal(rule_parse_budget(span_of("budget up=1G down=2M conns=5000 rate=50/s for=1h # all of it"), &b, &why),
+			 PARSE_DONE);
+	assert_int_equal(b.up_bytes, 1 << 30);
+	assert_int_equal(b.down_bytes, 2 << 20);
+	assert_int_equal(b.conns, 5000);
+	assert_int_equal(b.rate_per_s, 50);
+	assert_int_equal(b.for_s, 3600);
+	assert_int_equal(b.until_s, 0);
+	assert_int_equal(rule_parse_budget(span_of("budget until=1970-01-02T00:00:00Z"), &b, &why), PARSE_DONE);
+	assert_int_equal(b.until_s, 86400);
+	assert_int_equal(b.up_bytes, 0);
+}
+
+static void a_wrong_budget_names_the_column_and_the_reason(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *line;
+		unsigned column;
+		const char *says;
+	} rows[] = {
+		{"budget", 1, "limits nothing"},       {"budget # up=1", 1, "limits nothing"},
+		{"budget up", 8, "is no limit"},       {"budget a.example", 8, "is no limit"},
+		{"budget why=x", 8, "is no limit"},    {"budget up=1 raw", 13, "is no limit"},
+		{"budget up=0", 11, "amount"},	       {"budget conns=1 up=9x", 19, "amount"},
+		{"budget until=tomorrow", 14, "UTC"},
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct rule_budget b = {.conns = 7};
+		struct policy_error why = {0};
+		if (rule_parse_budget(span_of(rows[i].line), &b, &why) != PARSE_BAD)
+			fail_msg("'%s' was taken", rows[i].line);
+		if (why.column != rows[i].column || !strstr(why.text, rows[i].says))
+			fail_msg("'%s': %u: %s", rows[i].line, why.column, why.text);
+		assert_int_equal(b.conns, 7);
+	}
+	static char line[RULE_LINE_MAX_BYTES + 1];
+	struct rule_budget b;
+	struct policy_error why;
+	memset(line, ' ', sizeof(line));
+	memcpy(line, "budget up=1", 11);
+	assert_int_equal(rule_parse_budget(span_make(line, RULE_LINE_MAX_BYTES), &b, &why), PARSE_DONE);
+	assert_int_equal(rule_parse_budget(span_make(line, RULE_LINE_MAX_BYTES + 1), &b, &why), PARSE_BAD);
+}
+
+static void an_option_is_told_from_a_host(void **state)
+{
+	(void)state;
+	static const char *const yes[] = {"private", "no-sni", "up=5M", "until=x", "why=\"a b\"", "class="};
+	static const char *const no[] = {"a.example", "", "up5", "10.0.0.0/8", "=", "privat"};
+	for (size_t i = 0; i < sizeof(yes) / sizeof(yes[0]); i++)
+		assert_true(rule_is_option(span_of(yes[i])));
+	for (size_t i = 0; i < sizeof(no) / sizeof(no[0]); i++)
+		assert_false(rule_is_option(span_of(no[i])));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_rule_is_read_and_prints_in_canonical_form),
 		cmocka_unit_test(a_wrong_rule_names_the_column_and_the_reason),
 		cmocka_unit_test(limits_hold_at_and_one_over),
+		cmocka_unit_test(a_budget_of_the_session_is_read),
+		cmocka_unit_test(a_wrong_budget_names_the_column_and_the_reason),
+		cmocka_unit_test(an_option_is_told_from_a_host),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -61,6 +61,29 @@ static void a_bad_line_makes_the_whole_text_bad(void **state)
 	assert_bad("a.example\n\n  preset npm", "test:3:3: 'preset' is a setting");
 }
 
+/* Whoever adds a line may tighten what another allows, never widen it. */
+static void of_several_budgets_the_tightest_of_each_limit_holds(void **state)
+{
+	(void)state;
+	struct ruleset *set = loaded("a.example");
+	const struct rule_budget *b = ruleset_budget(set);
+	assert_true(!b->up_bytes && !b->down_bytes && !b->conns && !b->rate_per_s && !b->for_s && !b->until_s);
+	ruleset_free(set);
+	set = loaded("budget up=3 down=9 conns=4\na.example\n  budget\tup=5 down=2 rate=7/s for=9s\n"
+		     "budget until=2026-01-02T00:00:00Z\nbudget for=8s rate=8/s until=2026-01-01T00:00:00Z conns=4\n");
+	b = ruleset_budget(set);
+	assert_int_equal(b->up_bytes, 3);
+	assert_int_equal(b->down_bytes, 2);
+	assert_int_equal(b->conns, 4);
+	assert_int_equal(b->rate_per_s, 7);
+	assert_int_equal(b->for_s, 8);
+	assert_int_equal(b->until_s, 1767225600);
+	assert_int_equal(ask(set, "a.example", 443).kind, VERDICT_ALLOW);
+	ruleset_free(set);
+	assert_bad("a.example\nbudget up=x", "test:2:11: ");
+	assert_bad("budget", "budget"); /* alone it reads like a bare word, and is none */
+}
+
 static void line_marks_set_the_origin(void **state)
 {
 	(void)state;
@@ -166,6 +189,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_empty_policy_denies_everything),
 		cmocka_unit_test(a_bad_line_makes_the_whole_text_bad),
+		cmocka_unit_test(of_several_budgets_the_tightest_of_each_limit_holds),
 		cmocka_unit_test(line_marks_set_the_origin),
 		cmocka_unit_test(what_is_not_exactly_a_mark_is_a_comment),
 		cmocka_unit_test(one_host_may_have_many_rules_up_to_a_limit),
