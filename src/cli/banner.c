@@ -31,6 +31,11 @@ static void put_egress(const struct launch *l, const struct launch_flags *flags,
 		put_text(out, l->config.sources[i].name);
 		(void)buf_putf(out, "(%zu)", l->config.sources[i].n_allows);
 	}
+	if (l->config.proxy.is_set) {
+		char text[PROXY_TEXT_BYTES];
+		proxy_print(&l->config.proxy, text);
+		(void)buf_putf(out, "\n  via      %s: names are judged here, but not the addresses it connects to", text);
+	}
 	(void)buf_putf(
 		out, "\n  denied   everything else; private and metadata addresses and IP literals "
 		     "unless a rule opens them\n");

@@ -3,6 +3,7 @@
 #pragma once
 #include "base/buf.h"
 #include "base/err.h"
+#include "policy/proxy.h"
 
 /** struct text_list - a growing list of owned strings */
 struct text_list {
@@ -58,12 +59,14 @@ bool config_is_locked(struct span policy);
  * struct config - what a session gets
  * @policy:	effective policy text with #line marks (policy/ruleset.h), ready for the broker
  * @expired:	rules whose until= is over, left out of @policy; in the same form
+ * @proxy:	the upstream proxy; it is in @policy too
  * @env:	"NAME=VALUE" that presets set (a variable the user set himself is not overridden: the caller applies)
  * @keep:	names of variables let through the scrubbed environment
  * @args:	inserted after the agent's command
  * @notices:	things the user should see, one line each
  */
 struct config {
+	struct proxy proxy;
 	struct buf policy, expired;
 	struct text_list env;
 	struct text_list keep;

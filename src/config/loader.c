@@ -196,6 +196,20 @@ static int take_budget(const struct here *h)
 	return put_line(h, text);
 }
 
+/* The administrator's or the user's own; each says where allowed hosts are reached, so no project may. */
+static int take_proxy(const struct here *h)
+{
+	struct policy_error why;
+	char text[RULE_LINE_MAX_BYTES + 1];
+
+	if (h->file->layer != LAYER_ETC && h->file->layer != LAYER_USER)
+		return bad(h, h->line, "an upstream proxy is set in your own configuration or in /etc/drydock");
+	if (proxy_parse(h->line, &h->l->out->proxy, &why) != PARSE_DONE)
+		return err_set(h->l->err, 0, "%s:%u:%u: %s", h->file->name, h->file->line, why.column, why.text);
+	(void)snprintf(text, sizeof(text), "%.*s", (int)h->line.n, (const char *)h->line.p); /* shorter: checked */
+	return put_line(h, text);
+}
+
 /* The line as rule_parse() wants it, with an action and a host in ASCII. @out_added: bytes put in front. */
 static int make_text(const struct here *h, struct span subject, bool has_action, struct buf *out,
 		     unsigned *out_added)
@@ -478,7 +492,8 @@ static bool looks_like_host(struct span word)
 int loader_line(struct loader *l, struct loader_file *file, struct span line)
 {
 	static const char *const words[] = {"allow", "deny",  "telemetry", "preset", "env",	"keep",	  "arg",
-					    "mount", "limit", "lock",	   "title",  "command", "source", "budget"};
+					    "mount", "limit", "lock",	   "title",  "command", "source", "budget",
+					    "upstream-proxy", "no-upstream-proxy"};
 	struct here h = {.l = l, .file = file, .line = line};
 	struct span left = line, word = next_word(&left);
 
@@ -493,6 +508,8 @@ int loader_line(struct loader *l, struct loader_file *file, struct span line)
 		return 0;
 	if (span_is(word, "allow") || span_is(word, "deny") || span_is(word, "telemetry"))
 		return take_rule(&h, true);
+	if (proxy_is_line(word))
+		return take_proxy(&h);
 	if (span_is(word, "budget"))
 		return take_budget(&h);
 	if (span_is(word, "preset"))

@@ -50,6 +50,7 @@ struct ruleset {
 	uint32_t n_files;
 	uint64_t seed;
 	struct rule_budget budget; /* of the session */
+	struct proxy proxy;
 	uint64_t v4_bits, v6_bits[3]; /* which prefix lengths some rule has */
 	size_t counts[RULE_TELEMETRY + 1];
 };
@@ -424,6 +425,10 @@ static int load_line(struct loader *l, struct span line, struct err *err)
 		return 0;
 	if (starts_with_word(words, "budget"))
 		return take_budget(l, line, err);
+	if (words.p[0] >= 'n' && proxy_is_line(words))
+		return proxy_parse(line, &l->set->proxy, &l->wrong) == PARSE_DONE
+			       ? 0
+			       : bad_line(l, l->file, l->line, l->wrong.column, l->wrong.text, err);
 	struct pending *p = &l->pending[l->turn];
 	if (rule_parse(line, &p->rule, &l->wrong) != PARSE_DONE)
 		return bad_line(l, l->file, l->line, l->wrong.column, l->wrong.text, err);
@@ -527,6 +532,11 @@ void ruleset_free(struct ruleset *set)
 	free(set->slots);
 	free(set->arena);
 	free(set);
+}
+
+const struct proxy *ruleset_proxy(const struct ruleset *set)
+{
+	return &set->proxy;
 }
 
 const struct rule_budget *ruleset_budget(const struct ruleset *set)

@@ -2,6 +2,7 @@
 /* policy/ruleset.h - many rules, immutable once built; look-up cost does not grow with their number */
 #pragma once
 #include "base/err.h"
+#include "policy/proxy.h"
 #include "policy/rule.h"
 
 struct ruleset;
@@ -14,7 +15,8 @@ struct rule_origin {
 
 /**
  * ruleset_load() - read a whole policy text
- * @text:	lines of `allow|deny|telemetry ...` or bare rules, `budget ...`, blank lines, comments. Other words
+ * @text:	lines of `allow|deny|telemetry ...` or bare rules, `budget ...`, `upstream-proxy ...`, blank lines,
+ *		comments. Other words
  *		(preset, env, mount ...) are errors here: config/ has taken them out before
  * @file:	name for origins and messages. A comment line of the exact form
  *		`#line N "FILE"` says that the next line is line N of FILE (as in C)
@@ -32,6 +34,9 @@ void ruleset_free(struct ruleset *set);
  * whoever adds a line may only tighten. All 0 without such a line
  */
 const struct rule_budget *ruleset_budget(const struct ruleset *set);
+
+/** ruleset_proxy() - the upstream proxy, from `upstream-proxy` lines; is_set is false when there is none */
+const struct proxy *ruleset_proxy(const struct ruleset *set);
 
 /** ruleset_count() - how many rules of @action */
 size_t ruleset_count(const struct ruleset *set, enum rule_action action);

@@ -64,6 +64,7 @@ struct audit {
  * @reason:	a word of enum reason, or for start and end what happened
  * @rule_file, @rule_line: the rule that decided; NULL when none did
  * @address:	dialled, or refused; NULL for none
+ * @via:	the upstream proxy; NULL for none
  * @client:	where the flow came from; NULL when unknown
  * @detail:	the name seen instead, for mismatches; hostile bytes
  * @error:	what the machine or the resolver said, for people; NULL for none
@@ -81,6 +82,7 @@ struct audit_record {
 	const char *rule_file;
 	unsigned rule_line;
 	const struct addr *address;
+	const char *via;
 	const struct addr *client;
 	uint16_t client_port;
 	bool has_counts;

@@ -65,6 +65,7 @@ struct audit_record broker_record_of(const struct upstream *u, const char *event
 		.has_verdict = true,
 		.rule_file = u->verdict.origin.file,
 		.rule_line = u->verdict.origin.line,
+		.via = u->is_via ? ((struct broker *)u->owner)->via_text : NULL,
 		.client = u->client_port ? &u->client : NULL,
 		.client_port = u->client_port,
 	};
@@ -141,22 +142,6 @@ static void opened(struct broker *b, struct upstream *u, int fd, const struct ad
 	broker_start_waiting(b);
 }
 
-static void dialled(void *owner, int fd, const struct addr *at, int error)
-{
-	struct upstream *u = owner;
-	struct broker *b = u->owner;
-
-	u->dial = NULL;
-	/* rules may have changed since the addresses were judged */
-	if (fd >= 0 && !u->is_literal && !verdict_resolved(b->set.rules, u->verdict.options, at, u->port)) {
-		(void)close(fd);
-		broker_refuse(b, u, REASON_PRIVATE_ADDRESS, at, addr_class_word(addr_classify(at)));
-	} else if (fd >= 0)
-		opened(b, u, fd, at);
-	else
-		broker_refuse(b, u, REASON_UNREACHABLE, at, strerror(-error));
-}
-
 static bool is_closed(const struct broker *b, const struct addr *a)
 {
 	for (size_t i = 0; i < b->set.n_closed; i++)
@@ -165,25 +150,72 @@ static bool is_closed(const struct broker *b, const struct addr *a)
 	return false;
 }
 
+const char *broker_judge(const struct broker *b, const struct upstream *u, const struct addr *at)
+{
+	if (is_closed(b, at))
+		return "of a network of the session's own";
+	/* an address that was asked for has passed the address rules already; the proxy's is the user's own choice */
+	if (u->is_literal || u->is_via || verdict_resolved(b->set.rules, u->verdict.options, at, u->port))
+		return NULL;
+	return addr_class_word(addr_classify(at));
+}
+
+static void tunnelled(void *owner, const char *why)
+{
+	struct upstream *u = owner;
+	struct broker *b = u->owner;
+	int fd = u->fd;
+
+	u->via = NULL;
+	if (why) {
+		broker_refuse(b, u, REASON_UNREACHABLE, &u->address, why);
+		return;
+	}
+	counts_read(fd, &u->skip_up, &u->skip_down);
+	struct addr at = u->address;
+	opened(b, u, fd, &at);
+}
+
+static void ask_proxy(struct broker *b, struct upstream *u, int fd, const struct addr *at)
+{
+	u->fd = fd;
+	u->address = *at;
+	u->via = via_start(b->set.loop, fd, &u->name, u->port, ruleset_proxy(b->set.rules)->auth, tunnelled, u);
+	if (!u->via)
+		broker_refuse(b, u, REASON_UNREACHABLE, at, "out of memory");
+}
+
+static void dialled(void *owner, int fd, const struct addr *at, int error)
+{
+	struct upstream *u = owner;
+	struct broker *b = u->owner;
+
+	u->dial = NULL;
+	const char *flaw = fd >= 0 ? broker_judge(b, u, at) : NULL; /* rules may have changed meanwhile */
+	if (flaw) {
+		(void)close(fd);
+		broker_refuse(b, u, REASON_PRIVATE_ADDRESS, at, flaw);
+	} else if (fd < 0)
+		broker_refuse(b, u, REASON_UNREACHABLE, at, strerror(-error));
+	else if (u->is_via)
+		ask_proxy(b, u, fd, at);
+	else
+		opened(b, u, fd, at);
+}
+
 /* Step 5b and 6: every address must be of a class that the rule opens, and then one of them is dialled. */
 static void check_and_dial(struct broker *b, struct upstream *u, const struct addr *addresses,
 			   size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		if (is_closed(b, &addresses[i])) {
-			broker_refuse(b, u, REASON_PRIVATE_ADDRESS, &addresses[i], "of a network of the session's own");
-			return;
-		}
-		/* an address that was asked for has passed the address rules already */
-		if (!u->is_literal &&
-		    !verdict_resolved(b->set.rules, u->verdict.options, &addresses[i], u->port)) {
-			broker_refuse(b, u, REASON_PRIVATE_ADDRESS, &addresses[i],
-			       addr_class_word(addr_classify(&addresses[i])));
+		const char *flaw = broker_judge(b, u, &addresses[i]);
+		if (flaw) {
+			broker_refuse(b, u, REASON_PRIVATE_ADDRESS, &addresses[i], flaw);
 			return;
 		}
 	}
 	upstream_enter(u, UPSTREAM_DIALLING);
-	u->dial = dial_start(b->set.loop, addresses, n, u->port, dialled, u);
+	u->dial = dial_start(b->set.loop, addresses, n, u->dial_port, dialled, u);
 	if (!u->dial)
 		broker_refuse(b, u, REASON_UNREACHABLE, NULL, "out of memory");
 }
@@ -201,7 +233,7 @@ static const struct upstream *find_same_question(const struct broker *b, const s
 
 	TAILQ_FOREACH(u, &b->flows.by_state[UPSTREAM_RESOLVING], in_state)
 	{
-		if (u->name.n == name->n && memcmp(u->name.text, name->text, name->n) == 0)
+		if (u->asked_name.n == name->n && memcmp(u->asked_name.text, name->text, name->n) == 0)
 			return u;
 	}
 	return NULL;
@@ -209,10 +241,10 @@ static const struct upstream *find_same_question(const struct broker *b, const s
 
 static void start_resolving(struct broker *b, struct upstream *u)
 {
-	struct wire_resolve q = {.ask = b->last_ask + 1, .name_n = u->name.n};
-	const struct upstream *same = find_same_question(b, &u->name);
+	struct wire_resolve q = {.ask = b->last_ask + 1, .name_n = u->asked_name.n};
+	const struct upstream *same = find_same_question(b, &u->asked_name);
 
-	memcpy(q.name, u->name.text, u->name.n);
+	memcpy(q.name, u->asked_name.text, u->asked_name.n);
 	u->ask = same ? same->ask : q.ask;
 	u->asked_ms = loop_now_ms(b->set.loop);
 	upstream_enter(u, UPSTREAM_RESOLVING);
@@ -228,6 +260,30 @@ static void start_resolving(struct broker *b, struct upstream *u)
 		broker_refuse(b, u, REASON_UNREACHABLE, NULL, "out of memory");
 }
 
+static void no_such_name(struct broker *b, struct upstream *u)
+{
+	if (u->is_via)
+		broker_refuse(b, u, REASON_UNREACHABLE, NULL, "the upstream proxy's name does not exist");
+	else
+		broker_refuse(b, u, REASON_NO_SUCH_NAME, NULL, NULL);
+}
+
+/* Itself or the upstream proxy: what is to be dialled for @u, or NULL and what is to be resolved is in @u. */
+static const struct addr *find_target(struct broker *b, struct upstream *u, size_t *out_n)
+{
+	const struct proxy *proxy = ruleset_proxy(b->set.rules);
+
+	*out_n = 1;
+	u->is_via = !u->has_address && proxy_is_for(proxy, &u->name);
+	u->asked_name = u->is_via ? proxy->name : u->name;
+	u->dial_port = u->is_via ? proxy->port : u->port;
+	if (u->has_address)
+		return &u->address;
+	if (u->is_via && proxy->has_address)
+		return &proxy->address;
+	return cache_find(&b->cache, &u->asked_name, loop_now_ms(b->set.loop), out_n);
+}
+
 /* Takes the next ones in turn as long as not too many are half open. */
 void broker_start_waiting(struct broker *b)
 {
@@ -238,12 +294,10 @@ void broker_start_waiting(struct broker *b)
 	b->is_starting = true;
 	while (!b->why_over[0] && b->flows.n_half_open < BROKER_MAX_HALF_OPEN &&
 	       (u = TAILQ_FIRST(&b->flows.by_state[UPSTREAM_WAITING]))) {
-		size_t n = 1;
-		const struct addr *known = u->has_address ? &u->address
-							  : cache_find(&b->cache, &u->name,
-								       loop_now_ms(b->set.loop), &n);
+		size_t n;
+		const struct addr *known = find_target(b, u, &n);
 		if (known && n == 0)
-			broker_refuse(b, u, REASON_NO_SUCH_NAME, NULL, NULL);
+			no_such_name(b, u);
 		else if (known)
 			check_and_dial(b, u, known, n);
 		else
@@ -353,6 +407,8 @@ void broker_count(struct broker *b, struct upstream *u)
 	uint64_t up, down;
 
 	counts_read(u->fd, &up, &down);
+	up -= up < u->skip_up ? up : u->skip_up;
+	down -= down < u->skip_down ? down : u->skip_down;
 	up = up > u->up_bytes ? up : u->up_bytes;
 	down = down > u->down_bytes ? down : u->down_bytes;
 	budget_add(&b->budget, u->verdict.rule_id, up - u->up_bytes, down - u->down_bytes);
@@ -544,7 +600,7 @@ static void take_resolved(struct broker *b, const struct wire_resolved *a)
 	bool is_unknown = a->status == RESOLVED_NO_SUCH_NAME || a->n_addresses == 0;
 	struct upstream *u = flows_find_ask(&b->flows, a->ask);
 	if (u && a->status != RESOLVED_FAILED)
-		cache_put(&b->cache, &u->name, addresses, is_unknown ? 0 : a->n_addresses, ttl_s,
+		cache_put(&b->cache, &u->asked_name, addresses, is_unknown ? 0 : a->n_addresses, ttl_s,
 			  loop_now_ms(b->set.loop));
 	/* all who wait for this answer; none, when the worker gave up meanwhile. Each goes on to another state */
 	for (; u && !b->why_over[0]; u = flows_find_ask(&b->flows, a->ask)) {
@@ -552,7 +608,7 @@ static void take_resolved(struct broker *b, const struct wire_resolved *a)
 			broker_refuse(b, u, REASON_UNREACHABLE, NULL,
 				      "the resolver got no answer from any DNS server");
 		else if (is_unknown)
-			broker_refuse(b, u, REASON_NO_SUCH_NAME, NULL, NULL);
+			no_such_name(b, u);
 		else
 			check_and_dial(b, u, addresses, a->n_addresses);
 	}
@@ -701,6 +757,7 @@ struct broker *broker_new(const struct broker_settings *settings, struct err *er
 	flows_init(&b->flows);
 	cache_init(&b->cache);
 	TAILQ_INIT(&b->dns_asks);
+	proxy_print(ruleset_proxy(settings->rules), b->via_text);
 	b->budget.begun_ms = loop_now_ms(settings->loop);
 	b->clients.name = settings->agent;
 	b->worker = (struct chan){settings->worker_fd, FROM_WORKER, IN_START, WIRE_MAIN_FIRST,

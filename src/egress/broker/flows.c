@@ -91,6 +91,7 @@ void flows_remove(struct upstream *u)
 	f->n_half_open -= (size_t)is_half_open(u->state);
 	f->n_asking -= (size_t)(u->state == UPSTREAM_ASKING);
 	dial_cancel(u->dial);
+	via_cancel(u->via);
 	fd_drop(&u->fd);
 	free(u);
 }

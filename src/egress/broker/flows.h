@@ -2,6 +2,7 @@
 /* egress/broker/flows.h - the broker's side of every flow, found by the worker's number */
 #pragma once
 #include "egress/broker/dial.h"
+#include "egress/broker/via.h"
 #include "egress/wire/messages.h"
 #include "net/name.h"
 #include "policy/verdict.h"
@@ -20,11 +21,15 @@ enum upstream_state {
 /**
  * struct upstream - the far side of one flow
  * @flow:	the worker's number
+ * @asked_name, @dial_port: what is resolved and dialled: the name and port themselves, or the upstream proxy's
  * @ask:	the number RESOLVE went out with; never used twice, so a late answer finds nothing
  * @name:	canonical; of an address rule, the address's text
  * @has_address: @address is to be dialled and nothing is resolved
  * @is_literal:	an address rule allowed @address, and @name is only its text
  * @fd:		UPSTREAM_OPEN: our descriptor of the connected socket; else -1
+ * @is_via:	reached through the upstream proxy: @address is the proxy's, and of no class that a rule could open
+ * @via:	UPSTREAM_DIALLING: the talk with the proxy, on @fd
+ * @skip_up, @skip_down: bytes that were spoken with the proxy, and are nobody's
  * @up_bytes, @down_bytes: what budgets have been told so far
  * @judge, @bears: what OPENED told the worker
  * @cut:	why the broker ended it before the worker did; REASON_NONE else
@@ -35,6 +40,8 @@ struct upstream {
 	enum upstream_state state;
 	uint64_t flow;
 	uint64_t ask;
+	struct name asked_name;
+	uint16_t dial_port;
 	uint64_t started_ms;
 	uint64_t asked_ms;
 	struct verdict verdict;
@@ -48,6 +55,9 @@ struct upstream {
 	uint16_t client_port;
 	int fd;
 	struct dial *dial;
+	bool is_via;
+	struct via *via;
+	uint64_t skip_up, skip_down;
 	uint64_t up_bytes, down_bytes;
 	uint8_t judge, bears;
 	enum reason cut;

@@ -33,6 +33,7 @@ struct broker {
 	bool is_starting; /* broker_start_waiting() runs: what it refuses must not start it again */
 	char why_over[200];
 	struct flows flows;
+	char via_text[PROXY_TEXT_BYTES]; /* the upstream proxy, for records */
 	struct loop_timer ask_timer;
 	struct dns_ask_list dns_asks; /* questions that wait for the user, oldest first */
 	size_t n_dns_asks;
@@ -49,6 +50,9 @@ struct audit_record broker_record_of(const struct upstream *u, const char *event
 /** broker_refuse() - the end of an upstream that never opened; @u is gone then, and another may start */
 void broker_refuse(struct broker *b, struct upstream *u, enum reason reason, const struct addr *address,
 		   const char *error);
+
+/** broker_judge() - why an address may not be dialled for @u; NULL when it may */
+const char *broker_judge(const struct broker *b, const struct upstream *u, const struct addr *at);
 
 /** broker_start_waiting() - take the next ones in turn, as long as not too many are half open */
 void broker_start_waiting(struct broker *b);

@@ -107,7 +107,7 @@ static enum reason flaw_of_open(const struct broker *b, const struct upstream *u
 {
 	if (asked->reason != REASON_NONE)
 		return asked->reason;
-	if (!u->is_literal && !verdict_resolved(b->set.rules, u->verdict.options, &u->address, u->port))
+	if (!u->is_literal && !u->is_via && !verdict_resolved(b->set.rules, u->verdict.options, &u->address, u->port))
 		return REASON_PRIVATE_ADDRESS;
 	/* its first bytes were judged otherwise, or not at all */
 	bool is_same = question_judge(u->verdict.options, u->port) == (enum wire_judge)u->judge &&
@@ -116,7 +116,7 @@ static enum reason flaw_of_open(const struct broker *b, const struct upstream *u
 }
 
 /* Judges one flow anew; true when it was shut. */
-static bool revise(struct broker *b, struct upstream *u)
+static bool revise(struct broker *b, struct upstream *u, bool is_other_proxy)
 {
 	struct question asked;
 
@@ -132,9 +132,12 @@ static bool revise(struct broker *b, struct upstream *u)
 	case UPSTREAM_WAITING:
 	case UPSTREAM_RESOLVING:
 	case UPSTREAM_DIALLING:
-		if (asked.reason == REASON_NONE)
+		if (asked.reason != REASON_NONE)
+			broker_refuse(b, u, asked.reason, NULL, NULL);
+		else if (is_other_proxy && u->is_via && u->state != UPSTREAM_WAITING)
+			broker_refuse(b, u, REASON_UNREACHABLE, NULL, "there is another upstream proxy now");
+		else
 			return false;
-		broker_refuse(b, u, asked.reason, NULL, NULL);
 		return true;
 	case UPSTREAM_OPEN: {
 		enum reason flaw = flaw_of_open(b, u, &asked);
@@ -155,12 +158,14 @@ size_t broker_reload(struct broker *b, const struct ruleset *rules)
 	struct dns_ask *d, *next_d;
 	size_t n_shut = 0;
 
+	bool is_other_proxy = !proxy_equal(ruleset_proxy(b->set.rules), ruleset_proxy(rules));
 	b->set.rules = rules;
+	proxy_print(ruleset_proxy(rules), b->via_text);
 	b->is_starting = true; /* until all are judged, none may start */
 	for (size_t state = 0; state < UPSTREAM_STATES; state++)
 		for (u = TAILQ_FIRST(&b->flows.by_state[state]); u; u = next_u) {
 			next_u = TAILQ_NEXT(u, in_state);
-			n_shut += revise(b, u);
+			n_shut += revise(b, u, is_other_proxy);
 		}
 	for (d = TAILQ_FIRST(&b->dns_asks); d; d = next_d) {
 		struct question asked;
