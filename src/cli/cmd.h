@@ -12,7 +12,9 @@
 	X(doctor, "Start here", "check that this machine can contain, and how well")               \
 	X(why, "Start here", "explain the last refusals, and how to allow them")                   \
 	X(ls, "Sessions", "the sessions that run, and those that ended")                          \
+	X(inspect, "Sessions", "all that is known of one session")                                 \
 	X(stop, "Sessions", "end running sessions")                                                \
+	X(gc, "Sessions", "remove what killed sessions left, and old records")                     \
 	X(allow, "Policy", "add a rule that allows, for you, this project or a session")           \
 	X(deny, "Policy", "add a rule that refuses; it wins over every allow")                     \
 	X(rules, "Policy", "the rules in force, and where each comes from")                        \

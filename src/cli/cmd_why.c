@@ -9,7 +9,7 @@
 #include "cli/place.h"
 #include "cli/term.h"
 #include "egress/wire/reason.h"
-#include "report/record.h"
+#include "report/segments.h"
 #include "report/summary.h"
 
 #include <errno.h>
@@ -82,9 +82,9 @@ static struct refusal *row_for(struct refusals *all, const struct record *r)
 	return row;
 }
 
-static void read_all(FILE *in, const char *host, struct refusals *all)
+static void read_all(struct segments *log, const char *host, struct refusals *all)
 {
-	struct record_reader reader = {.in = in};
+	struct record_reader reader = segments_reader(log);
 	const struct record *r;
 	uint64_t n = 0;
 	while ((r = record_next(&reader))) {
@@ -246,18 +246,18 @@ static int explain(const struct why_flags *flags, const char *host)
 	if (rc < 0)
 		return fail("no such session", &err, rc == -ENOENT ? EXIT_NO_SESSION : EXIT_FAILED);
 	(void)snprintf(path, sizeof(path), "%s/%s/audit.jsonl", place.roots.state, id);
-	AUTO(file) FILE *in = fopen(path, "re");
-	if (!in && errno != ENOENT) {
-		err_set(&err, errno, "opening '%s'", path);
+	struct segments log = {0};
+	rc = segments_open(path, &log, &err);
+	if (rc < 0 && rc != -ENOENT)
 		return fail("cannot read the log", &err, EXIT_FAILED);
-	}
 	struct refusals all = {.max = flags->last ? flags->last : LAST_DEFAULT};
 	AUTO(mem) struct refusal *rows = calloc(all.max, sizeof(*rows));
 	all.rows = rows;
+	if (rows && rc == 0) /* without egress there is no log: nothing was asked for */
+		read_all(&log, host, &all);
+	segments_close(&log);
 	if (!rows)
 		return fail("cannot read the log", NULL, EXIT_FAILED);
-	if (in) /* without egress there is no log: nothing was asked for */
-		read_all(in, host, &all);
 	return put_all(&all, flags, host, id, session_is_live(&place.roots, id));
 }
 

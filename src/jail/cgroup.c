@@ -110,23 +110,53 @@ static bool make_v1(const struct jail_settings *s, struct cgroup *out)
 	return is_set;
 }
 
+/* No process is in it; one that cannot be read is not ours. */
+static bool is_empty(const char *folder)
+{
+	char path[CGROUP_PATH_BYTES + 320];
+	AUTO(buf) struct buf text = {.max = 65536};
+	(void)snprintf(path, sizeof(path), "%s/cgroup.procs", folder); /* has room */
+	return fs_read(path, &text, NULL) == 0 && text.n == 0;
+}
+
 /*
  * A supervisor that was killed could not remove its folder. One that is older than a start takes and holds no
  * process any more goes now; rmdir(2) refuses the others.
  */
-static void sweep(const char *made)
+static void sweep_below(const char *parent, bool is_dry, cgroup_left *seen, void *arg)
 {
-	char parent[CGROUP_PATH_BYTES];
-	(void)snprintf(parent, sizeof(parent), "%.*s", (int)(strrchr(made, '/') - made), made); /* shorter */
 	AUTO(dir) DIR *dir = opendir(parent);
 	struct dirent *e;
 	struct stat st;
 
-	while (dir && (e = readdir(dir)))
-		if (!strncmp(e->d_name, "drydock-", 8) &&
-		    fstatat(dirfd(dir), e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-		    (uint64_t)st.st_ctime + STALE_AFTER_S < clock_wall_ms() / 1000)
-			(void)unlinkat(dirfd(dir), e->d_name, AT_REMOVEDIR); /* in use: stays */
+	while (dir && (e = readdir(dir))) {
+		char folder[CGROUP_PATH_BYTES + 256];
+		if (strncmp(e->d_name, "drydock-", 8) != 0 ||
+		    fstatat(dirfd(dir), e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISDIR(st.st_mode) ||
+		    (uint64_t)st.st_ctime + STALE_AFTER_S >= clock_wall_ms() / 1000)
+			continue;
+		(void)snprintf(folder, sizeof(folder), "%s/%s", parent, e->d_name); /* has room */
+		bool is_gone = is_dry ? is_empty(folder) : unlinkat(dirfd(dir), e->d_name, AT_REMOVEDIR) == 0;
+		if (is_gone && seen)
+			seen(folder, arg);
+	}
+}
+
+static void sweep(const char *made)
+{
+	char parent[CGROUP_PATH_BYTES];
+	(void)snprintf(parent, sizeof(parent), "%.*s", (int)(strrchr(made, '/') - made), made); /* shorter */
+	sweep_below(parent, false, NULL, NULL);
+}
+
+void cgroup_sweep(bool is_dry, cgroup_left *seen, void *arg)
+{
+	static const char *const v1[] = {"/sys/fs/cgroup/pids", "/sys/fs/cgroup/memory", "/sys/fs/cgroup/cpu"};
+	char parent[CGROUP_PATH_BYTES];
+	if (find_v2_parent(parent))
+		sweep_below(parent, is_dry, seen, arg);
+	for (size_t i = 0; geteuid() == 0 && i < sizeof(v1) / sizeof(v1[0]); i++)
+		sweep_below(v1[i], is_dry, seen, arg);
 }
 
 void cgroup_make(const struct jail_settings *settings, struct cgroup *out)

@@ -43,3 +43,13 @@ void cgroup_remove(struct cgroup *cgroup);
 
 /** cgroup_rlimits() - limits for the calling process and its children, where no cgroup could be had */
 int cgroup_rlimits(const struct jail_settings *settings, const struct cgroup *cgroup, struct err *err);
+
+typedef void cgroup_left(const char *folder, void *arg);
+
+/**
+ * cgroup_sweep() - remove the cgroups of sessions that were killed, where this user's sessions get theirs
+ * @is_dry:	only say which
+ *
+ * One that holds a process, or is younger than a start takes, stays.
+ */
+void cgroup_sweep(bool is_dry, cgroup_left *seen, void *arg);

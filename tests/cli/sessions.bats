@@ -110,3 +110,61 @@ other_number() {
 	wait "$victim" "$JOB" 2>/dev/null || true
 }
 @test "stop never signals another process that has the supervisor's number" { each other_number; }
+
+inspect() {
+	expect 6 drydock inspect || return 1
+	begin live 'read -r _ <up-live' || return 1
+	expect 0 drydock inspect live || return 1
+	has "$out" "running   contain / native" && has "$out" "layers" && has "$out" "supervisor $PID" || return 1
+	expect 0 drydock inspect --json || return 1
+	printf '%s' "$out" | jq -e --argjson pid "$PID" '.v == 1 and .state == "running" and .supervisor == $pid and
+		.pid > 1 and .egress and .rules.allow == 0 and (.files.log | endswith("audit.jsonl"))' >/dev/null || return 1
+	echo go >up-live
+	wait "$JOB" || return 1
+	expect 0 drydock inspect live --json || return 1
+	printf '%s' "$out" | jq -e '.state == "ended" and .exit == 0 and (has("pid") | not)' >/dev/null || return 1
+	expect 6 drydock inspect nothing || return 1
+	expect 0 drydock run -q --no-net --name quiet --mount "ro:$HOME_DIR/.ssh" -- true || return 1
+	expect 0 drydock inspect quiet --json || return 1
+	printf '%s' "$out" | jq -e '(.files | has("log") | not) and (.mounts | any(.path | endswith("/.ssh")))' >/dev/null
+}
+@test "inspect says what ran, how, under which rules, and where its files are" { each inspect; }
+
+gc() {
+	expect 0 drydock gc || return 1 # root's cgroups may have leftovers of others
+	lacks "$out" "record" && lacks "$out" "runtime" || return 1
+	expect 0 drydock run -q --name old -- true || return 1
+	local old
+	old=$(newest_session)
+	expect 0 drydock run -q --keep --name kept -- true || return 1
+	local kept
+	kept=$(newest_session)
+	expect 0 drydock run -q --name young -- true || return 1
+	local young
+	young=$(newest_session)
+	as touch -d '40 days ago' "$old" "$kept" || return 1
+	begin dead 'sleep 60' || return 1
+	kill -9 "$PID" && gone "$PID" && wait "$JOB" 2>/dev/null
+	begin live 'read -r _ <up-live' || return 1
+	# what the next start has not swept: a second one dies
+	local live_job=$JOB
+	begin dead2 'sleep 60' || return 1
+	local dead
+	dead=$(basename "$(newest_session)")
+	kill -9 "$PID" && gone "$PID" && wait "$JOB" 2>/dev/null
+	expect 0 drydock gc -n || return 1
+	has "$out" "runtime  $TOP/$WHO/run/drydock/$dead" && has "$out" "record   ~/.local/state/drydock/sessions/old-" || return 1
+	[ -d "$old" ] && [ -d "$TOP/$WHO/run/drydock/$dead" ] || return 1
+	expect 0 drydock gc --json || return 1
+	printf '%s' "$out" | jq -e '.v == 1 and .dry_run == false and
+		([.removed[] | select(.kind != "cgroup") | .kind] | sort) == ["record", "runtime"]' >/dev/null || return 1
+	[ ! -e "$old" ] && [ -d "$kept" ] && [ -d "$young" ] && [ ! -e "$TOP/$WHO/run/drydock/$dead" ] || return 1
+	expect 0 drydock ls -q || return 1
+	[ "$(printf '%s\n' "$out" | wc -l)" -eq 1 ] && has "$out" "live-" || return 1
+	echo go >up-live
+	wait "$live_job" || return 1
+	as touch -d '2 hours ago' "$young" || return 1
+	expect 0 drydock gc --older-than 1h || return 1
+	[ ! -e "$young" ] && [ -d "$kept" ]
+}
+@test "gc removes what killed sessions left and old records, and nothing that runs or is kept" { each gc; }

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cli/cmd_gc.c - drydock gc: removes what killed sessions left, and the records of old ones */
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/own.h"
+#include "cli/cmd.h"
+#include "cli/exit.h"
+#include "cli/options.h"
+#include "cli/place.h"
+#include "cli/term.h"
+#include "jail/cgroup.h"
+
+enum { OUT_MAX_BYTES = 8 << 20 };
+
+struct gc_flags {
+	uint64_t older_than_ms;
+	bool is_dry, is_json, is_help;
+};
+
+/* clang-format off */
+#define AT(member) offsetof(struct gc_flags, member)
+static const struct option gc_options[] = {
+	{'n', "dry-run", NULL, "only say what would go", OPTION_FLAG, AT(is_dry)},
+	{0, "older-than", "TIME", "records of sessions that ended longer ago: 7d, 12h; 30d otherwise", OPTION_DURATION, AT(older_than_ms)},
+	{0, "json", NULL, "one JSON document", OPTION_FLAG, AT(is_json)},
+	{'h', "help", NULL, "this text", OPTION_FLAG, AT(is_help)},
+	{0},
+};
+/* clang-format on */
+
+void cmd_gc_help(struct buf *out)
+{
+	/* constants: they fit */
+	(void)buf_putf(out, "Usage: drydock gc [OPTIONS]\n\n"
+			    "Removes what sessions that were killed have left (runtime folders, cgroups), and the "
+			    "records\nof sessions that ended long ago. What runs, and what was started with --keep, "
+			    "stays.\n\n");
+	options_print(gc_options, out);
+}
+
+/* struct removal - what is said of each thing that goes */
+struct removal {
+	const struct place *place;
+	bool is_json;
+	const char *kind;
+	size_t n;
+	struct buf out;
+	struct json json;
+};
+
+static void on_removed(const char *path, void *arg)
+{
+	struct removal *r = arg;
+	r->n++;
+	if (r->is_json) {
+		json_open(&r->json, NULL, '{');
+		json_str(&r->json, "kind", r->kind);
+		json_str(&r->json, "path", path);
+		json_close(&r->json, '}');
+		return;
+	}
+	(void)buf_putf(&r->out, "%-8s ", r->kind); /* term_put() reports a cut, here and below */
+	term_put_path(&r->out, path, r->place->home);
+	(void)buf_put(&r->out, "\n", 1);
+}
+
+static int collect(const struct gc_flags *flags, struct removal *r, struct err *err)
+{
+	const struct session_roots *roots = &r->place->roots;
+	uint64_t older_than_s = flags->older_than_ms ? flags->older_than_ms / 1000
+						     : (uint64_t)SESSION_KEPT_DAYS * 24 * 60 * 60;
+	r->kind = "runtime";
+	int rc = session_sweep(roots, flags->is_dry, on_removed, r, err);
+	r->kind = "cgroup";
+	if (rc == 0)
+		cgroup_sweep(flags->is_dry, on_removed, r);
+	r->kind = "record";
+	return rc < 0 ? rc
+		      : session_remove_old(roots, clock_wall_ms(), older_than_s, flags->is_dry, on_removed, r, err);
+}
+
+static int gc(const struct gc_flags *flags)
+{
+	static struct place place; /* big, and there is one */
+	struct removal r = {.place = &place, .is_json = flags->is_json, .out = {.max = OUT_MAX_BYTES}};
+	struct err err = {0};
+
+	r.json = (struct json){.out = &r.out};
+	int rc = place_find(&place, &err);
+	if (flags->is_json) {
+		json_open(&r.json, NULL, '{');
+		json_u64(&r.json, "v", 1);
+		json_bool(&r.json, "dry_run", flags->is_dry);
+		json_open(&r.json, "removed", '[');
+	}
+	if (rc == 0)
+		rc = collect(flags, &r, &err);
+	if (flags->is_json) {
+		json_close(&r.json, ']');
+		json_close(&r.json, '}');
+		(void)buf_put(&r.out, "\n", 1);
+	} else if (r.n == 0 && rc == 0) {
+		term_notice("there is nothing to remove");
+	} else if (flags->is_dry) {
+		term_notice("nothing was removed: --dry-run");
+	}
+	int code = term_put(STDOUT_FILENO, &r.out);
+	buf_drop(&r.out);
+	if (rc < 0) {
+		term_error("cannot remove everything", &err, 0);
+		return EXIT_FAILED;
+	}
+	return code;
+}
+
+int cmd_gc(char **argv)
+{
+	struct gc_flags flags = {0};
+	struct option_list words;
+	struct err err = {0};
+
+	if (options_parse_all(gc_options, &flags, argv, &words, &err) < 0)
+		return term_usage("gc", &err);
+	if (flags.is_help)
+		return cmd_show_help("gc");
+	if (words.n) {
+		err_set(&err, 0, "gc takes no argument, not '%s'", words.items[0]);
+		return term_usage("gc", &err);
+	}
+	return gc(&flags);
+}
