@@ -175,7 +175,7 @@ def main():
     for address, place in ((WEB, "allowed"), (OTHER, "other"), (EVIL, "EVIL"), (GIT, "git"), (WEB6, "six")):
         web(address, 80, place, False)
         web(address, 443, place, True)
-    for port in (22, 53, 8080, 25):
+    for port in (22, 53, 853, 5353, 8080, 25):
         serve(Server((EVIL, port), Trap))
     serve(Server((WEB, 7), Echo))
     for address in (PRIVATE, METADATA):
