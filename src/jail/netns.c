@@ -76,7 +76,8 @@ static int set_up_routes(struct err *err)
 	}
 	put_local_default(&nl, AF_INET6);
 	rc = netlink_send(&nl);
-	if (rc < 0 && rc != -EAFNOSUPPORT && rc != -EOPNOTSUPP) /* no IPv6 in this kernel: nothing to lead */
+	/* No IPv6 in this kernel, or switched off for lo (disable_ipv6): nothing can leave by it, so nothing is led. */
+	if (rc < 0 && rc != -EAFNOSUPPORT && rc != -EOPNOTSUPP && rc != -EACCES)
 		return err_set(err, -rc, "making every IPv6 address local in the jail");
 	return 0;
 }
@@ -342,8 +343,13 @@ static int listen_one(const struct listener *l, struct err *err)
 	static const int on = 1, off = 0;
 	int domain = l->is_v6 ? AF_INET6 : AF_INET;
 	AUTO(fd) int fd = socket(domain, (l->is_udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return err_set(err, errno, "making a listening socket in the jail");
+	if (fd < 0) {
+		int why = err_set(err, errno, "making a listening socket in the jail");
+		if (l->is_v6)
+			(void)err_fix(err, "this kernel has no IPv6: boot it without ipv6.disable=1 (sysctl "
+					   "net.ipv6.conf.all.disable_ipv6=1 keeps it unused)");
+		return why;
+	}
 	int rc = l->is_udp ? 0 : setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	if (rc == 0 && l->is_v6)
 		rc = setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, l->is_any ? &off : &on, sizeof(on));
@@ -381,6 +387,8 @@ int netns_listen(int out_fds[WIRE_MAX_LISTENERS], struct wire_listeners *out, st
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
 		int fd = listen_one(&all[i], err);
+		if (fd == -EADDRNOTAVAIL && all[i].is_v6 && !all[i].is_any)
+			continue; /* IPv6 is switched off for lo: there is no ::1 to ask at */
 		if (fd < 0) {
 			while (made.n > 0)
 				(void)close(out_fds[--made.n]);

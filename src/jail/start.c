@@ -6,8 +6,8 @@
  *                by nobody of importance; clones pid 1 as the supervisor's child and ends
  *   pid 1        maps ids, sets up network, hands out the listeners, builds the root, forks the agent
  *   agent        gives up every right, executes
- * Whatever fails is written as one struct report up a pipe that closes on exec: end of file without a report means
- * that the agent runs.
+ * What happens is told in struct reports up a pipe that closes on exec: BUILT, then end of file, means that the agent
+ * runs; end of file without BUILT, that pid 1 was killed before.
  */
 #include "jail/start.h"
 #include "base/own.h"
@@ -21,9 +21,11 @@
 #include "jail/netns.h"
 #include "jail/userns.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <limits.h>
 #include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
@@ -35,10 +37,17 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+enum report_kind {
+	REPORT_FAILED,	     /* a step failed; nothing ran */
+	REPORT_BUILT,	     /* every step held; the agent is about to be executed */
+	REPORT_NOT_EXECUTED, /* only the exec failed: 126 or 127, not 125 */
+};
+
 struct report {
-	int is_exec; /* only the exec failed: 126 or 127, not 125 */
+	enum report_kind kind;
 	struct err err;
 };
+static_assert(sizeof(struct report) <= PIPE_BUF, "a report goes up the pipe in one piece");
 
 struct launch {
 	const struct jail_settings *settings;
@@ -47,7 +56,7 @@ struct launch {
 	bool is_split; /* real root: trees are taken already, and the middle process is needed */
 	int egress_fd;
 	int report_wr;
-	int go_rd;
+	int go_rd, go_wr; /* pid 1 waits for a byte, and first gives up its own copy of the writing end */
 	int pty_wr; /* where the terminal's master goes, or -1 */
 	struct cgroup cgroup;
 };
@@ -55,9 +64,9 @@ struct launch {
 enum { JAIL_FLAGS = CLONE_NEWUSER | CLONE_NEWNET | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC |
 		    CLONE_NEWUTS | CLONE_NEWCGROUP };
 
-_Noreturn static void give_up(const struct launch *l, const struct err *err, int is_exec)
+_Noreturn static void give_up(const struct launch *l, const struct err *err, enum report_kind kind)
 {
-	struct report report = {.is_exec = is_exec, .err = *err};
+	struct report report = {.kind = kind, .err = *err};
 	ssize_t ignored = write(l->report_wr, &report, sizeof(report));
 	(void)ignored; /* the supervisor then sees the exit status */
 	_exit(125);
@@ -168,6 +177,7 @@ _Noreturn static void run_init(const struct launch *l)
 	struct err err = {0};
 	AUTO(fd) int tty = -1;
 
+	(void)close(l->go_wr); /* else the end of the supervisor would never be heard on go_rd */
 	if (setsid() < 0)
 		(void)setpgid(0, 0); /* already a leader: as good */
 	int rc = build(l, &err);
@@ -176,21 +186,24 @@ _Noreturn static void run_init(const struct launch *l)
 		rc = err_set(&err, -signal_fd, "listening for signals in the jail");
 	if (rc == 0 && l->pty_wr >= 0)
 		rc = tty = make_terminal(l, &err);
+	const struct report built = {.kind = REPORT_BUILT};
+	if (rc >= 0 && write(l->report_wr, &built, sizeof(built)) != (ssize_t)sizeof(built))
+		rc = err_set(&err, errno, "reporting from the jail");
 	if (rc < 0)
-		give_up(l, &err, 0);
+		give_up(l, &err, REPORT_FAILED);
 	pid_t agent = fork();
 	if (agent == 0) {
 		int is_exec = 0;
 		(void)agent_exec(l->settings, l->plan, tty, &is_exec, &err); /* returns on failure only */
-		give_up(l, &err, is_exec);
+		give_up(l, &err, is_exec ? REPORT_NOT_EXECUTED : REPORT_FAILED);
 	}
 	if (agent < 0) {
 		err_set(&err, errno, "starting the command in the jail");
-		give_up(l, &err, 0);
+		give_up(l, &err, REPORT_FAILED);
 	}
 	int keep = fcntl(signal_fd, F_DUPFD_CLOEXEC, 100);
 	if (keep < 0 || dup2(keep, 3) < 0 || privs_close_from(4, &err) < 0)
-		give_up(l, &err, 0);
+		give_up(l, &err, REPORT_FAILED);
 	init_run(3, agent);
 }
 
@@ -206,23 +219,23 @@ _Noreturn static void run_middle(const struct launch *l, int number_wr)
 	struct err err = {0};
 
 	if (l->cgroup.has_tasks && cgroup_enter(&l->cgroup, &err) < 0)
-		give_up(l, &err, 0);
+		give_up(l, &err, REPORT_FAILED);
 	if (setgroups(0, NULL) < 0 || setresgid(s->agent_gid, s->agent_gid, s->agent_gid) < 0 ||
 	    setresuid(s->agent_uid, s->agent_uid, s->agent_uid) < 0) {
 		err_set(&err, errno, "becoming uid %u", s->agent_uid);
-		give_up(l, &err, 0);
+		give_up(l, &err, REPORT_FAILED);
 	}
 	/* Else /proc/self belongs to root and the id map could not be written. */
 	if (prctl(PR_SET_DUMPABLE, 1) < 0) {
 		err_set(&err, errno, "keeping /proc/self after the change of uid");
-		give_up(l, &err, 0);
+		give_up(l, &err, REPORT_FAILED);
 	}
 	long pid = clone_as((unsigned long)JAIL_FLAGS | CLONE_PARENT);
 	if (pid == 0)
 		run_init(l);
 	if (pid < 0) {
 		userns_explain(errno, &err);
-		give_up(l, &err, 0);
+		give_up(l, &err, REPORT_FAILED);
 	}
 	pid_t number = (pid_t)pid;
 	_exit(write(number_wr, &number, sizeof(number)) != (ssize_t)sizeof(number));
@@ -261,27 +274,38 @@ static int clone_init(const struct launch *l, pid_t *out_pid, struct err *err)
 	return 0;
 }
 
-/* Waits for the report pipe: end of file means that the agent runs. */
+static ssize_t read_report(int report_rd, struct report *out)
+{
+	ssize_t n;
+	do
+		n = read(report_rd, out, sizeof(*out));
+	while (n < 0 && errno == EINTR);
+	return n;
+}
+
+/* Waits for the end of the report pipe; 0 when the agent runs, or only its exec failed (out->exec_errno). */
 static int hear_report(int report_rd, struct jail *out, struct err *err)
 {
 	struct report report;
-	ssize_t n;
-	do
-		n = read(report_rd, &report, sizeof(report));
-	while (n < 0 && errno == EINTR);
-	if (n == 0)
+	ssize_t n = read_report(report_rd, &report);
+	bool is_built = n == (ssize_t)sizeof(report) && report.kind == REPORT_BUILT;
+
+	if (is_built)
+		n = read_report(report_rd, &report);
+	if (n == 0 && is_built)
 		return 0;
+	if (n == 0) {
+		int rc = err_set(err, 0, "the jail was killed while it was built");
+		(void)err_fix(err, "if memory is short, the kernel's log says so: dmesg");
+		return rc;
+	}
 	if (n != (ssize_t)sizeof(report))
 		return err_set(err, EPROTO, "hearing from the jail");
-	if (report.is_exec) {
+	if (report.kind == REPORT_NOT_EXECUTED)
 		out->exec_errno = -report.err.code;
-		if (err)
-			*err = report.err;
-		return 0;
-	}
 	if (err)
 		*err = report.err;
-	return report.err.code;
+	return report.kind == REPORT_NOT_EXECUTED ? 0 : report.err.code;
 }
 
 static int receive_terminal(int fd)
@@ -370,7 +394,7 @@ int jail_start(const struct jail_settings *settings, const struct plan *plan, in
 		trees[i] = -1;
 	struct launch l = {.settings = settings, .plan = plan, .trees = trees,
 			   .is_split = settings->agent_uid != settings->uid, .egress_fd = egress_fd,
-			   .report_wr = report_wr, .go_rd = go_rd, .pty_wr = pty_wr};
+			   .report_wr = report_wr, .go_rd = go_rd, .go_wr = go_wr, .pty_wr = pty_wr};
 	cgroup_make(settings, &l.cgroup);
 	int rc = start(&l, report_rd, &report_wr, go_wr, pty_rd, out, err);
 	for (size_t i = 0; i < plan->n_steps; i++)
