@@ -8,6 +8,7 @@
 #include "base/own.h"
 #include "base/words.h"
 #include "config/loader.h"
+#include "config/registries.h"
 #include "config/trust.h"
 
 #include <errno.h>
@@ -446,6 +447,14 @@ static int note_lock(struct loader *l)
 	return text_list_add(&l->out->notices, span_of(text)) ? 0 : err_set(l->err, ENOMEM, "reading the lock");
 }
 
+/* The user's own settings speak for him, as his files of rules do: a lock leaves them out. */
+static int read_registries(struct loader *l)
+{
+	size_t n = 0;
+	int rc = registries_add(l, check_owner, &n);
+	return rc < 0 || l->is_locked ? rc : add_source(l, "registries", n);
+}
+
 bool config_is_locked(struct span policy)
 {
 	size_t n = sizeof(CONFIG_LOCK_MARK) - 1;
@@ -470,6 +479,8 @@ int config_load(const struct config_input *in, struct config *out, struct err *e
 		rc = want_for_command(&l);
 	if (rc == 0)
 		rc = read_presets(&l);
+	if (rc == 0)
+		rc = read_registries(&l);
 	if (rc == 0)
 		rc = note_lock(&l);
 	loader_drop(&l);

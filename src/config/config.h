@@ -18,6 +18,7 @@ struct text_list {
  * @user_dir:	"$XDG_CONFIG_HOME/drydock"; NULL for none. Its files are refused when others can write them
  * @project:	project root, whose .drydock is read when it is trusted; NULL for none
  * @trust_dir:	records of what is trusted (config/trust.h); NULL trusts nothing
+ * @system_etc:	"/etc": where the system's package tools are set up (config/registries.h); NULL for none
  * @command:	base name of the agent's command: the preset that says `command NAME` is taken
  * @presets:	`-p NAME` or NAME+CLASS
  * @allow, @deny: rules from flags; origin "--allow", line = position
@@ -30,6 +31,7 @@ struct config_input {
 	const char *project;
 	const char *trust_dir;
 	const char *home;
+	const char *system_etc;
 	const char *command;
 	const char *const *presets;
 	const char *const *allow;

@@ -587,9 +587,81 @@ static void a_lock_caps_a_trusted_project_too(void **state)
 	config_drop(&config);
 }
 
+static bool is_in_policy(const struct config *config, const char *text)
+{
+	return config->policy.n && memmem(config->policy.p, config->policy.n, text, strlen(text)) != NULL;
+}
+
+static void registries_of_the_users_own_settings_come_with_their_preset(void **state)
+{
+	struct place *p = *state;
+	const char *wanted[] = {"npm", "pypi", "crates", "debian", NULL};
+	char path[160];
+	static const char *const names[] = {"npm", "pypi", "crates", "debian"};
+	for (size_t i = 0; i < 4; i++)
+		put_file(p->presets, names[i], "allow base.test\n");
+	p->in.home = p->root;
+	p->in.system_etc = p->etc;
+	put_file(p->root, ".npmrc",
+		 "; c\nregistry = https://npm.corp.example/path/\n@s:registry=http://u:hunter2@scope.example:8080\n"
+		 "//npm.corp.example/:_authToken=https://token.example\nproxy=https://proxy.example\n"
+		 "@t:registry=https://192.0.2.1/\n@u:registry=https://localhost:4873/\n");
+	put_file(p->etc, "pip.conf",
+		 "[global]\nindex-url = https://__token__:hunter2@pip.example/simple\nextra-index-url =\n"
+		 "    https://one.example/simple\n    http://two.example/simple\ntrusted-host = https://no.example\n");
+	(void)snprintf(path, sizeof(path), "%s/.cargo", p->root);
+	assert_int_equal(mkdir(path, 0755), 0);
+	put_file(path, "config.toml", "[source.m]\nregistry = \"sparse+https://cargo.example/index/\"\n"
+				      "[registries.o]\nindex = \"https://o.example:8443/git\"\n# index = \"https://c.example\"\n");
+	(void)snprintf(path, sizeof(path), "%s/apt", p->etc);
+	assert_int_equal(mkdir(path, 0755), 0);
+	put_file(path, "sources.list", "deb [signed-by=/x] http://deb.example/debian stable main\n#deb http://off.example/ x y\n");
+	(void)snprintf(path, sizeof(path), "%s/apt/sources.list.d", p->etc);
+	assert_int_equal(mkdir(path, 0755), 0);
+	put_file(path, "a.sources", "Types: deb\nURIs: https://a.example/debian\n http://b.example/\nSuites: s\n");
+	put_file(path, "a.bak", "deb http://bak.example/ s m\n");
+
+	struct config config = loaded(p);
+	assert_false(is_in_policy(&config, "corp.example"));
+	config_drop(&config);
+	p->in.presets = wanted;
+	config = loaded(p);
+	static const char *const there[] = {
+		"allow npm.corp.example:443\n", "allow scope.example:8080\n", "allow pip.example:443\n",
+		"allow one.example:443\n",	"allow two.example:80\n",     "allow cargo.example:443\n",
+		"allow o.example:8443\n",	"allow deb.example:80\n",     "allow a.example:443\n",
+		"allow b.example:80\n"};
+	for (size_t i = 0; i < sizeof(there) / sizeof(there[0]); i++) {
+		char bare[64];
+		(void)snprintf(bare, sizeof(bare), "%.*s", (int)strcspn(there[i], "\n"), there[i]);
+		if (!is_in_policy(&config, bare))
+			fail_msg("missing: %s", bare);
+	}
+	static const char *const not_there[] = {"hunter2", "token.example", "proxy.example", "192.0.2.1", "localhost",
+						"no.example", "c.example:443\n#", "off.example", "bak.example"};
+	for (size_t i = 0; i < sizeof(not_there) / sizeof(not_there[0]); i++)
+		if (is_in_policy(&config, not_there[i]))
+			fail_msg("there: %s", not_there[i]);
+	assert_origin(&config, "npm.corp.example", "/.npmrc:2");
+	config_drop(&config);
+
+	put_file(p->etc, "config", "lock\npreset npm\n");
+	config = loaded(p);
+	assert_false(is_in_policy(&config, "corp.example"));
+	config_drop(&config);
+	put_file(p->etc, "config", "");
+	(void)snprintf(path, sizeof(path), "%s/.npmrc", p->root);
+	assert_int_equal(chmod(path, 0666), 0);
+	config = loaded(p);
+	assert_false(is_in_policy(&config, "corp.example"));
+	assert_notice(&config, "can be written by others");
+	config_drop(&config);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(registries_of_the_users_own_settings_come_with_their_preset),
 		TEST(a_projects_limits_only_tighten),
 		TEST(a_preset_of_the_project_alone_adds_only_allows),
 		TEST(a_lock_caps_a_trusted_project_too),
