@@ -20,6 +20,7 @@
 	X(rules, "Policy", "the rules in force, and where each comes from")                        \
 	X(check, "Policy", "test a destination against the rules, without connecting")             \
 	X(trust, "Policy", "review a project's .drydock, and agree to it")                             \
+	X(init, "Policy", "write a .drydock for this project")                                     \
 	X(preset, "Policy", "ready-made groups of rules")                                          \
 	X(log, "Evidence", "what a session was allowed and refused")                               \
 	X(watch, "Evidence", "see decisions as they are made, and answer them")                     \

@@ -130,6 +130,26 @@ own_hand() {
 }
 @test "allow --project keeps a trust that was there, and makes none that was not" { each own_hand; }
 
+init() {
+	as touch package.json pyproject.toml setup.py || return 1
+	expect 0 drydock init -n || return 1
+	has "$out" "#   preset npm        because of package.json" && [ ! -e .drydock ] || return 1
+	expect 1 drydock init -p nmpp || return 1
+	has "$err" "unknown preset 'nmpp'" && [ ! -e .drydock ] || return 1
+	expect 6 drydock init --from-learn nothing || return 1
+	expect 0 drydock run -q --name tried -a ok.test -- \
+		sh -c 'curl -s https://evil.test/; curl -s http://two.test:8080/; curl -s --noproxy "*" https://192.0.2.7/; true' || return 1
+	expect 0 drydock init -p npm --from-learn tried || return 1
+	grep -qx 'preset npm' .drydock && grep -qx 'allow evil.test' .drydock && grep -qx 'allow two.test:8080' .drydock || return 1
+	if grep -q '192.0.2.7\|^allow ok.test\|preset npm  *because' .drydock; then return 1; fi
+	expect 0 drydock check evil.test || return 1
+	expect 0 drydock trust || return 1
+	expect 1 drydock init || return 1
+	has "$err" "is there already" || return 1
+	rm -f package.json pyproject.toml setup.py
+}
+@test "init writes a .drydock with comments, trusts it, and never replaces one" { each init; }
+
 @test "on a terminal it asks, and the default is no" {
 	become user
 	put 'allow a.test'
