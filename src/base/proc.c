@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/proc.h"
+#include "base/buf.h"
+#include "base/fs.h"
 #include "base/own.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <linux/close_range.h>
 #include <signal.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -102,4 +107,18 @@ int proc_start(const struct proc_spec *spec, pid_t *out_pid, int *out_pidfd, str
 	*out_pid = pid;
 	*out_pidfd = fd_take(&pidfd);
 	return 0;
+}
+
+int proc_start_time(pid_t pid, uint64_t *out, struct err *err)
+{
+	char path[64];
+	AUTO(buf) struct buf text = {.max = 4096};
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	if (fs_read(path, &text, err) < 0 || !buf_put(&text, "", 1))
+		return err_set(err, ESRCH, "looking at process %d", (int)pid);
+	const char *p = strrchr((const char *)text.p, ')'); /* the name may hold anything */
+	for (int field = 2; p && field < 22; field++)
+		p = strchr(p + 1, ' ');
+	return p && sscanf(p, " %" SCNu64, out) == 1 ? 0 : err_set(err, ESRCH, "looking at process %d", (int)pid);
 }

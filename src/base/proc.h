@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 enum { PROC_MAX_FDS = 16 };
@@ -30,6 +31,13 @@ struct proc_spec {
 	size_t n_fds;
 	bool dies_with_parent;
 };
+
+/**
+ * proc_start_time() - when a process began, in ticks since boot: with its number it names one process
+ *
+ * Source: proc_pid_stat(5), field 22. Return: 0; -ESRCH when there is no such process.
+ */
+int proc_start_time(pid_t pid, uint64_t *out, struct err *err);
 
 /**
  * proc_start() - fork, place the descriptors, execveat()

@@ -9,8 +9,10 @@
  */
 #define COMMANDS(X)                                                                                \
 	X(run, "Start here", "run a command in a contained session")                               \
+	X(shell, "Start here", "open your shell in a session")                                     \
 	X(doctor, "Start here", "check that this machine can contain, and how well")               \
 	X(why, "Start here", "explain the last refusals, and how to allow them")                   \
+	X(exec, "Sessions", "run one more command in a session that runs")                         \
 	X(ls, "Sessions", "the sessions that run, and those that ended")                          \
 	X(inspect, "Sessions", "all that is known of one session")                                 \
 	X(stop, "Sessions", "end running sessions")                                                \
@@ -34,6 +36,9 @@
 	void cmd_##name##_help(struct buf *out);
 COMMANDS(X)
 #undef X
+
+/** cmd_run_command() - as cmd_run(), of @command instead of the words behind the options, unless it is NULL */
+int cmd_run_command(char **argv, char **command);
 
 /** cmd_probe() - runs inside a jail for `doctor` and says what it could do; not for people */
 int cmd_probe(char **argv);

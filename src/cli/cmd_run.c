@@ -280,7 +280,7 @@ static int start(struct run *run)
 	return stay(run, &err);
 }
 
-int cmd_run(char **argv)
+int cmd_run_command(char **argv, char **given)
 {
 	static struct launch_flags flags;
 	static struct run run; /* big, and there is one */
@@ -292,7 +292,12 @@ int cmd_run(char **argv)
 	if (options_parse(run_options, &flags, argv, &command, &err) < 0)
 		return term_usage("run", &err);
 	if (flags.is_help)
-		return cmd_help((char *[]){(char[]){"run"}, NULL});
+		return cmd_show_help(given ? "shell" : "run");
+	if (given && *command) {
+		err_set(&err, 0, "shell takes options or a session, not '%s' behind options", *command);
+		return term_usage("shell", &err);
+	}
+	command = given ? given : command;
 	if (check_flags(&flags, command, &err) < 0)
 		return term_usage("run", &err);
 	int code = EXIT_NOTHING_RAN;
@@ -309,4 +314,9 @@ int cmd_run(char **argv)
 		session_forget(&run.launch.place.roots, &run.session);
 	session_end(&run.session);
 	return code;
+}
+
+int cmd_run(char **argv)
+{
+	return cmd_run_command(argv, NULL);
 }

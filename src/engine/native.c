@@ -6,6 +6,7 @@
 #include "engine/engine.h"
 #include "engine/supervise.h"
 #include "engine/env.h"
+#include "jail/join.h"
 #include "jail/plan.h"
 #include "base/own.h"
 #include "jail/protect.h"
@@ -189,6 +190,13 @@ static int native_start(const struct engine_request *request, struct engine_sess
 			egress_end(&session->egress); /* its last words are in its log now */
 			egress_explain(&spec, err);
 		}
+	}
+	if (rc == 0 && !session->jail.exec_errno && request->runtime_dir) {
+		char path[PATH_MAX + 8];
+		(void)snprintf(path, sizeof(path), "%s/join", request->runtime_dir);
+		rc = join_write(path, &session->jail, &n.settings, n.plan, err);
+		if (rc < 0)
+			jail_kill(&session->jail);
 	}
 	native_drop(&n);
 	*out_exec_errno = rc == 0 ? session->jail.exec_errno : 0;

@@ -19,6 +19,8 @@
 #include "jail/init.h"
 #include "jail/mounts.h"
 #include "jail/netns.h"
+#include "jail/report.h"
+#include "jail/terminal.h"
 #include "jail/userns.h"
 
 #include <assert.h>
@@ -37,18 +39,6 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-enum report_kind {
-	REPORT_FAILED,	     /* a step failed; nothing ran */
-	REPORT_BUILT,	     /* every step held; the agent is about to be executed */
-	REPORT_NOT_EXECUTED, /* only the exec failed: 126 or 127, not 125 */
-};
-
-struct report {
-	enum report_kind kind;
-	struct err err;
-};
-static_assert(sizeof(struct report) <= PIPE_BUF, "a report goes up the pipe in one piece");
-
 struct launch {
 	const struct jail_settings *settings;
 	const struct plan *plan;
@@ -63,14 +53,6 @@ struct launch {
 
 enum { JAIL_FLAGS = CLONE_NEWUSER | CLONE_NEWNET | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC |
 		    CLONE_NEWUTS | CLONE_NEWCGROUP };
-
-_Noreturn static void give_up(const struct launch *l, const struct err *err, enum report_kind kind)
-{
-	struct report report = {.kind = kind, .err = *err};
-	ssize_t ignored = write(l->report_wr, &report, sizeof(report));
-	(void)ignored; /* the supervisor then sees the exit status */
-	_exit(125);
-}
 
 static struct chan egress_chan(const struct launch *l)
 {
@@ -118,37 +100,6 @@ static int set_up_network(const struct launch *l, struct err *err)
 	return rc < 0 ? rc : hand_out_listeners(l, err);
 }
 
-/* A terminal of the jail's own devpts; the master goes to the supervisor, the slave is returned. */
-static int make_terminal(const struct launch *l, struct err *err)
-{
-	AUTO(fd) int master = open("/dev/pts/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC);
-	int unlock = 0;
-	if (master < 0 || ioctl(master, TIOCSPTLCK, &unlock) < 0)
-		return err_set(err, errno, "making the command's terminal");
-	AUTO(fd) int slave = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
-	if (slave < 0)
-		return err_set(err, errno, "making the command's terminal");
-	struct winsize size;
-	if (ioctl(STDIN_FILENO, TIOCGWINSZ, &size) == 0)
-		(void)ioctl(master, TIOCSWINSZ, &size); /* the supervisor sets it again on every change */
-	union {
-		struct cmsghdr align;
-		char bytes[CMSG_SPACE(sizeof(int))];
-	} control = {0};
-	char byte = 'p';
-	struct iovec iov = {&byte, 1};
-	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.bytes,
-			     .msg_controllen = sizeof(control.bytes)};
-	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
-	c->cmsg_level = SOL_SOCKET;
-	c->cmsg_type = SCM_RIGHTS;
-	c->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(c), &master, sizeof(int));
-	if (sendmsg(l->pty_wr, &msg, MSG_NOSIGNAL) < 0)
-		return err_set(err, errno, "passing the command's terminal out");
-	return fd_take(&slave);
-}
-
 static int build(const struct launch *l, struct err *err)
 {
 	const struct jail_settings *s = l->settings;
@@ -185,25 +136,24 @@ _Noreturn static void run_init(const struct launch *l)
 	if (rc == 0 && signal_fd < 0)
 		rc = err_set(&err, -signal_fd, "listening for signals in the jail");
 	if (rc == 0 && l->pty_wr >= 0)
-		rc = tty = make_terminal(l, &err);
-	const struct report built = {.kind = REPORT_BUILT};
-	if (rc >= 0 && write(l->report_wr, &built, sizeof(built)) != (ssize_t)sizeof(built))
-		rc = err_set(&err, errno, "reporting from the jail");
+		rc = tty = terminal_make(l->pty_wr, &err);
+	if (rc >= 0)
+		rc = report_built(l->report_wr, &err);
 	if (rc < 0)
-		give_up(l, &err, REPORT_FAILED);
+		report_give_up(l->report_wr, &err, REPORT_FAILED);
 	pid_t agent = fork();
 	if (agent == 0) {
 		int is_exec = 0;
 		(void)agent_exec(l->settings, l->plan, tty, &is_exec, &err); /* returns on failure only */
-		give_up(l, &err, is_exec ? REPORT_NOT_EXECUTED : REPORT_FAILED);
+		report_give_up(l->report_wr, &err, is_exec ? REPORT_NOT_EXECUTED : REPORT_FAILED);
 	}
 	if (agent < 0) {
 		err_set(&err, errno, "starting the command in the jail");
-		give_up(l, &err, REPORT_FAILED);
+		report_give_up(l->report_wr, &err, REPORT_FAILED);
 	}
 	int keep = fcntl(signal_fd, F_DUPFD_CLOEXEC, 100);
 	if (keep < 0 || dup2(keep, 3) < 0 || privs_close_from(4, &err) < 0)
-		give_up(l, &err, REPORT_FAILED);
+		report_give_up(l->report_wr, &err, REPORT_FAILED);
 	init_run(3, agent);
 }
 
@@ -219,23 +169,23 @@ _Noreturn static void run_middle(const struct launch *l, int number_wr)
 	struct err err = {0};
 
 	if (l->cgroup.has_tasks && cgroup_enter(&l->cgroup, &err) < 0)
-		give_up(l, &err, REPORT_FAILED);
+		report_give_up(l->report_wr, &err, REPORT_FAILED);
 	if (setgroups(0, NULL) < 0 || setresgid(s->agent_gid, s->agent_gid, s->agent_gid) < 0 ||
 	    setresuid(s->agent_uid, s->agent_uid, s->agent_uid) < 0) {
 		err_set(&err, errno, "becoming uid %u", s->agent_uid);
-		give_up(l, &err, REPORT_FAILED);
+		report_give_up(l->report_wr, &err, REPORT_FAILED);
 	}
 	/* Else /proc/self belongs to root and the id map could not be written. */
 	if (prctl(PR_SET_DUMPABLE, 1) < 0) {
 		err_set(&err, errno, "keeping /proc/self after the change of uid");
-		give_up(l, &err, REPORT_FAILED);
+		report_give_up(l->report_wr, &err, REPORT_FAILED);
 	}
 	long pid = clone_as((unsigned long)JAIL_FLAGS | CLONE_PARENT);
 	if (pid == 0)
 		run_init(l);
 	if (pid < 0) {
 		userns_explain(errno, &err);
-		give_up(l, &err, REPORT_FAILED);
+		report_give_up(l->report_wr, &err, REPORT_FAILED);
 	}
 	pid_t number = (pid_t)pid;
 	_exit(write(number_wr, &number, sizeof(number)) != (ssize_t)sizeof(number));
@@ -274,59 +224,6 @@ static int clone_init(const struct launch *l, pid_t *out_pid, struct err *err)
 	return 0;
 }
 
-static ssize_t read_report(int report_rd, struct report *out)
-{
-	ssize_t n;
-	do
-		n = read(report_rd, out, sizeof(*out));
-	while (n < 0 && errno == EINTR);
-	return n;
-}
-
-/* Waits for the end of the report pipe; 0 when the agent runs, or only its exec failed (out->exec_errno). */
-static int hear_report(int report_rd, struct jail *out, struct err *err)
-{
-	struct report report;
-	ssize_t n = read_report(report_rd, &report);
-	bool is_built = n == (ssize_t)sizeof(report) && report.kind == REPORT_BUILT;
-
-	if (is_built)
-		n = read_report(report_rd, &report);
-	if (n == 0 && is_built)
-		return 0;
-	if (n == 0) {
-		int rc = err_set(err, 0, "the jail was killed while it was built");
-		(void)err_fix(err, "if memory is short, the kernel's log says so: dmesg");
-		return rc;
-	}
-	if (n != (ssize_t)sizeof(report))
-		return err_set(err, EPROTO, "hearing from the jail");
-	if (report.kind == REPORT_NOT_EXECUTED)
-		out->exec_errno = -report.err.code;
-	if (err)
-		*err = report.err;
-	return report.kind == REPORT_NOT_EXECUTED ? 0 : report.err.code;
-}
-
-static int receive_terminal(int fd)
-{
-	union {
-		struct cmsghdr align;
-		char bytes[CMSG_SPACE(sizeof(int))];
-	} control;
-	char byte;
-	struct iovec iov = {&byte, 1};
-	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.bytes,
-			     .msg_controllen = sizeof(control.bytes)};
-	int master = -1;
-	if (recvmsg(fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) == 1) {
-		struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
-		if (c && c->cmsg_type == SCM_RIGHTS && c->cmsg_len == CMSG_LEN(sizeof(int)))
-			memcpy(&master, CMSG_DATA(c), sizeof(int));
-	}
-	return master;
-}
-
 static void name_layers(const struct launch *l, struct jail *out)
 {
 	int abi = landlock_abi();
@@ -350,7 +247,7 @@ static int start(struct launch *l, int report_rd, int *report_wr, int go_wr, int
 	if (rc < 0)
 		return rc;
 	if (out->init_pid < 0) {
-		rc = hear_report(report_rd, out, err);
+		rc = report_hear(report_rd, &out->exec_errno, err);
 		return rc < 0 ? rc : err_set(err, EPROTO, "starting the jail");
 	}
 	out->init_pidfd = (int)syscall(SYS_pidfd_open, out->init_pid, 0);
@@ -361,9 +258,9 @@ static int start(struct launch *l, int report_rd, int *report_wr, int go_wr, int
 	if (rc == 0 && write(go_wr, "g", 1) != 1)
 		rc = err_set(err, errno, "starting the jail");
 	if (rc == 0)
-		rc = hear_report(report_rd, out, err);
+		rc = report_hear(report_rd, &out->exec_errno, err);
 	if (rc == 0 && pty_rd >= 0 && !out->exec_errno) {
-		out->pty_fd = receive_terminal(pty_rd);
+		out->pty_fd = terminal_receive(pty_rd);
 		if (out->pty_fd < 0)
 			rc = err_set(err, EPROTO, "receiving the command's terminal");
 	}
@@ -409,6 +306,8 @@ int jail_start(const struct jail_settings *settings, const struct plan *plan, in
 
 int jail_signal(const struct jail *jail, int signal)
 {
+	if (jail->is_joined) /* our child, not reaped yet: the number is its own */
+		return kill(-jail->init_pid, signal) < 0 ? -errno : 0;
 	return syscall(SYS_pidfd_send_signal, jail->init_pidfd, signal, NULL, 0) < 0 ? -errno : 0;
 }
 

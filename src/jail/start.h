@@ -12,6 +12,7 @@
  *		is the agent's (128+N after signal N)
  * @pty_fd:	master of the agent's terminal, or -1
  * @exec_errno:	0, or why the agent itself could not be executed (ENOENT: 127, else 126)
+ * @is_joined:	it is a command in somebody else's jail (jail/join.h): signals go to its process group
  * @layers:	one line for the banner: "userns netns pidns ... seccomp landlock:7 cgroup(...)"
  */
 struct jail {
@@ -19,6 +20,7 @@ struct jail {
 	int init_pidfd;
 	int pty_fd;
 	int exec_errno;
+	bool is_joined;
 	char layers[256];
 	struct cgroup cgroup; /* removed by jail_wait() and jail_kill() */
 };

@@ -4,9 +4,11 @@
 #include "base/fs.h"
 #include "base/json.h"
 #include "base/own.h"
+#include "base/proc.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <sys/file.h>
 #include <sys/random.h>
@@ -169,30 +171,16 @@ static int claim(const struct session_roots *roots, int runtime_fd, struct sessi
 	return 0;
 }
 
-/* When a process began, in ticks since boot: with its number it names one process (proc_pid_stat(5), field 22). */
-static int read_start_time(pid_t pid, unsigned long long *out)
-{
-	char path[64];
-	AUTO(buf) struct buf text = {.max = 4096};
-	(void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	if (fs_read(path, &text, NULL) < 0 || !buf_put(&text, "", 1))
-		return -ESRCH;
-	const char *p = strrchr((const char *)text.p, ')'); /* the name may hold anything */
-	for (int field = 2; p && field < 22; field++)
-		p = strchr(p + 1, ' ');
-	return p && sscanf(p, " %llu", out) == 1 ? 0 : -ESRCH;
-}
-
 int session_take_over(const struct session *session, struct err *err)
 {
 	char path[PATH_MAX + 32], text[64];
-	unsigned long long began;
-	int rc = read_start_time(getpid(), &began);
+	uint64_t began;
+	int rc = proc_start_time(getpid(), &began, err);
 	if (rc < 0)
-		return err_set(err, -rc, "looking at ourselves in /proc");
+		return rc;
 	(void)snprintf(path, sizeof(path), "%s/supervisor", session->runtime_dir);
 	AUTO(fd) int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
-	int n = snprintf(text, sizeof(text), "%d %llu\n", (int)getpid(), began);
+	int n = snprintf(text, sizeof(text), "%d %" PRIu64 "\n", (int)getpid(), began);
 	if (fd < 0)
 		return err_set(err, errno, "writing '%s'", path);
 	rc = fs_write_all(fd, text, (size_t)n);
@@ -210,7 +198,7 @@ int session_supervisor(const struct session_roots *roots, const char *id, pid_t 
 {
 	char path[PATH_MAX + 64];
 	AUTO(buf) struct buf text = {.max = 128};
-	unsigned long long began, now;
+	uint64_t began, now;
 	int pid;
 
 	if (!session_is_live(roots, id))
@@ -219,11 +207,11 @@ int session_supervisor(const struct session_roots *roots, const char *id, pid_t 
 	int rc = fs_read(path, &text, err);
 	if (rc < 0 || !buf_put(&text, "", 1))
 		return rc == -ENOENT ? no_supervisor(id, err) : rc < 0 ? rc : -ENOMEM;
-	if (sscanf((const char *)text.p, "%d %llu", &pid, &began) != 2 || pid <= 1)
+	if (sscanf((const char *)text.p, "%d %" SCNu64, &pid, &began) != 2 || pid <= 1)
 		return err_set(err, 0, "'%s' names no process", path);
 	AUTO(fd) int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	/* looked at after the descriptor was had: its process is the one that began then, or it is gone */
-	if (pidfd < 0 || read_start_time(pid, &now) < 0 || now != began)
+	if (pidfd < 0 || proc_start_time(pid, &now, NULL) < 0 || now != began)
 		return no_supervisor(id, err);
 	*out_pid = pid;
 	*out_pidfd = fd_take(&pidfd);
