@@ -16,6 +16,8 @@ enum engine_mode { ENGINE_CONTAIN, ENGINE_DOOD };
 /** enum engine_topology - how the docker engine's networks lie; docker-compose.*.yml say which */
 enum engine_topology { ENGINE_BRIDGE, ENGINE_SEALED };
 
+#define ENGINE_AGENT_IMAGE "drydock:latest"
+
 /** struct engine_mount - a host path shown at its own place */
 struct engine_mount {
 	const char *path; /* absolute */
@@ -32,6 +34,7 @@ struct engine_mount {
  * @as_root:	started by root and the agent keeps that identity
  * @has_egress:	false: lo and nothing else
  * @resolver, @hosts, @ask_ms: see engine/egress.h
+ * @mode, @topology, @image: of the docker engine; @image NULL for ENGINE_AGENT_IMAGE
  */
 struct engine_request {
 	const char *session_id;
@@ -53,6 +56,9 @@ struct engine_request {
 	uint64_t memory_bytes;
 	uint32_t max_pids;
 	uint32_t cpu_percent;
+	enum engine_mode mode;
+	enum engine_topology topology;
+	const char *image;
 };
 
 /**
@@ -84,7 +90,7 @@ struct engine_session; /* a running one; each engine has its own */
  * @plan:	what start would do, in lines for people; touches nothing
  * @start:	0 when the agent runs; else nothing is left running. *out_exec_errno is not 0 when
  *all was ready but the command itself could not be executed: nothing runs then, and *out is NULL
- * @pid:	of the session's first process, as the host sees it
+ * @pid:	of the session's first process, as the host sees it; 0 when the engine keeps that to itself
  * @layers:	one line for the banner
  * @stay:	until the agent ends; its processes are gone then
  * @end:	end the egress, report what appeared in protected places through watch->notice, free.
@@ -103,3 +109,5 @@ struct engine {
 };
 
 extern const struct engine engine_native;
+extern const struct engine engine_docker; /* mode contain */
+extern const struct engine engine_dood;   /* mode dood: no containment */
