@@ -75,6 +75,17 @@ static void put_hidden(const struct place *place, struct buf *out)
 		(void)buf_putf(out, "   hidden the rest of ~");
 }
 
+/* What the topology leaves open, by name: docs/DOCKER.md has the table. */
+static void put_gaps(const struct launch *l, struct buf *out)
+{
+	if (!l->choice.is_docker)
+		return;
+	(void)buf_putf(out, "  open     %s; what is sent to an allowed host is not read\n",
+		       l->choice.topology == ENGINE_SEALED
+			       ? "ports that no rule named at the start need a new session"
+			       : "agents of other sessions on drydock_internal; programs that ignore proxy variables reach nothing");
+}
+
 static void put_files(const struct launch *l, struct buf *out)
 {
 	const struct engine_request *r = &l->request;
@@ -94,8 +105,9 @@ static void put_files(const struct launch *l, struct buf *out)
 		term_put_path(out, r->mounts[i].path, r->home);
 		(void)buf_putf(out, "   ");
 	}
-	(void)buf_putf(out, "ro system");
-	put_hidden(&l->place, out);
+	(void)buf_putf(out, l->choice.is_docker ? "the image's own system   hidden the rest of this machine" : "ro system");
+	if (!l->choice.is_docker)
+		put_hidden(&l->place, out);
 	(void)buf_putf(out, "\n");
 	if (!l->made.n)
 		return;
@@ -138,8 +150,18 @@ static void put_kept(const struct launch *l, struct buf *out)
 void banner_print(const struct launch *l, const struct launch_flags *flags, const char *session_id,
 		  const char *layers, const char *audit, struct buf *out)
 {
-	(void)buf_putf(out, "drydock: %ssession %s%s   contain / native\n",
-		       term_start(STDERR_FILENO, TERM_BOLD), session_id, term_stop(STDERR_FILENO));
+	if (l->choice.mode == ENGINE_DOOD) {
+		(void)buf_putf(out,
+			       "drydock: %ssession %s   mode dood - NO CONTAINMENT: docker.sock and the host's network are exposed; "
+			       "allowlist, token and log do not apply%s\n",
+			       term_start(STDERR_FILENO, TERM_RED), session_id, term_stop(STDERR_FILENO));
+		return;
+	}
+	(void)buf_putf(out, "drydock: %ssession %s%s   contain / %s%s\n", term_start(STDERR_FILENO, TERM_BOLD), session_id,
+		       term_stop(STDERR_FILENO), l->choice.is_docker ? "docker, topology " : "native",
+		       !l->choice.is_docker		       ? ""
+		       : l->choice.topology == ENGINE_SEALED ? "sealed"
+							       : "bridge");
 	if (l->request.as_root)
 		(void)buf_putf(
 			out,
@@ -147,6 +169,7 @@ void banner_print(const struct launch *l, const struct launch_flags *flags, cons
 			"what it can see, it can read and own%s\n",
 			term_start(STDERR_FILENO, TERM_RED), term_stop(STDERR_FILENO));
 	put_egress(l, flags, out);
+	put_gaps(l, out);
 	put_files(l, out);
 	put_kept(l, out);
 	put_list(out, "set", &l->config.env, true);

@@ -8,6 +8,7 @@
 #include "cli/cmd.h"
 #include "cli/exit.h"
 #include "cli/launch.h"
+#include "cli/mode.h"
 #include "cli/term.h"
 #include "report/segments.h"
 #include "report/summary.h"
@@ -15,6 +16,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -32,6 +34,10 @@ static const struct option run_options[] = {
 	{'e', "env", "NAME[=VALUE]", "set a variable, or let yours through (repeat)", OPTION_LIST, AT(env)},
 	{'C', "chdir", "DIR", "start in this folder", OPTION_TEXT, AT(chdir)},
 	{0, "mount", "ro|rw:PATH", "show one more file or folder (repeat)", OPTION_LIST, AT(mounts)},
+	{0, "engine", "NAME", "native (the default) or docker", OPTION_TEXT, AT(engine)},
+	{0, "mode", "MODE", "contain (the default), or dood: docker.sock, the host's network, no containment", OPTION_TEXT, AT(mode)},
+	{0, "topology", "NAME", "of the docker engine: bridge (the default) or sealed", OPTION_TEXT, AT(topology)},
+	{0, "image", "REF", "of the docker engine: the agent's image (drydock:latest)", OPTION_TEXT, AT(image)},
 	{0, "as-root", NULL, "as root: let the command be root too", OPTION_FLAG, AT(as_root)},
 	{0, "memory", "SIZE", "limit memory: 512M, 8G", OPTION_BYTES, AT(memory_bytes)},
 	{0, "pids", "N", "limit processes and threads", OPTION_COUNT, AT(max_pids)},
@@ -69,6 +75,7 @@ struct run {
 	struct session session;
 	struct session_meta meta;
 	struct session_mount mounts[LAUNCH_MAX_MOUNTS];
+	const struct engine *engine;
 	struct engine_session *running;
 	bool has_run; /* the agent was started */
 };
@@ -86,8 +93,9 @@ static void put_status(const struct run *run, const char *event, pid_t pid, int 
 	json_str(&j, "event", event);
 	if (run->session.id[0])
 		json_str(&j, "session", run->session.id);
-	if (pid > 0) {
+	if (pid > 0)
 		json_i64(&j, "pid", pid);
+	if (!strcmp(event, "started")) {
 		json_str(&j, "layers", run->meta.layers);
 	} else {
 		json_i64(&j, "code", code);
@@ -110,6 +118,43 @@ static int check_flags(const struct launch_flags *flags, char **argv, struct err
 	return 0;
 }
 
+/* The engine that the flags, the environment and the settings ask for. */
+static int choose_engine(struct run *run, struct err *err)
+{
+	const struct launch_flags *flags = run->flags;
+	struct engine_choice *choice = &run->launch.choice;
+	struct mode_choice mode;
+
+	int rc = mode_choose(&run->launch.place, flags->mode, !flags->no_project, &mode, err);
+	if (rc < 0)
+		return rc;
+	bool is_docker = flags->engine && !strcmp(flags->engine, "docker");
+	choice->mode = mode.mode;
+	choice->image = flags->image;
+	if (flags->engine && !strcmp(flags->engine, "podman")) {
+		(void)err_set(err, 0, "podman is not an engine of this version: its bridge forwards names to the outside, and "
+				      "podman-compose starts the agent before the proxy is healthy");
+		return err_fix(err, "--engine docker, or leave it out");
+	}
+	if (flags->engine && !is_docker && strcmp(flags->engine, "native") != 0)
+		return err_set(err, 0, "--engine takes native or docker, not '%s'", flags->engine);
+	if (mode.mode == ENGINE_DOOD && flags->engine && !is_docker)
+		return err_set(err, 0, "mode dood is docker's: there is no native dood");
+	if ((flags->topology || flags->image) && !is_docker && mode.mode == ENGINE_CONTAIN) {
+		(void)err_set(err, 0, "%s is a matter of the docker engine", flags->topology ? "--topology" : "--image");
+		return err_fix(err, "add --engine docker");
+	}
+	if (flags->topology && mode.mode == ENGINE_DOOD)
+		return err_set(err, 0, "--topology is a matter of mode contain: dood has no network of its own");
+	if (flags->topology && !strcmp(flags->topology, "sealed"))
+		choice->topology = ENGINE_SEALED;
+	else if (flags->topology && strcmp(flags->topology, "bridge") != 0)
+		return err_set(err, 0, "--topology takes bridge or sealed, not '%s'", flags->topology);
+	run->engine = mode.mode == ENGINE_DOOD ? &engine_dood : is_docker ? &engine_docker : &engine_native;
+	choice->is_docker = run->engine != &engine_native;
+	return 0;
+}
+
 static void on_notice(void *arg, const char *text)
 {
 	const struct run *run = arg;
@@ -121,8 +166,8 @@ static void on_notice(void *arg, const char *text)
 
 static void show_banner(const struct run *run, const char *layers)
 {
-	if (run->flags->quiet)
-		return;
+	if (run->flags->quiet && run->launch.choice.mode == ENGINE_CONTAIN)
+		return; /* dood is announced at every start */
 	char audit[PATH_MAX + 32];
 	AUTO(buf) struct buf out = {.max = BANNER_MAX_BYTES};
 	(void)snprintf(audit, sizeof(audit), "%s/audit.jsonl", run->session.state_dir);
@@ -142,7 +187,7 @@ static int dry_run(struct run *run)
 	}
 	banner_print(l, run->flags, "dry-run", NULL, NULL, &out);
 	(void)buf_putf(&out, "\nsteps\n"); /* term_put() reports a cut */
-	if (engine_native.plan(&l->request, &out, &err) < 0) {
+	if (run->engine->plan(&l->request, &out, &err) < 0) {
 		term_error("cannot plan the session", &err, EXIT_NOTHING_RAN);
 		return EXIT_NOTHING_RAN;
 	}
@@ -181,7 +226,7 @@ static int make_session(struct run *run, struct err *err)
 	run->meta = (struct session_meta){
 		.mounts = run->mounts,
 		.n_mounts = r->n_mounts,
-		.engine = engine_native.name,
+		.engine = run->engine->name,
 		.project = l->request.project,
 		.cwd = l->place.cwd,
 		.argv = l->argv,
@@ -235,9 +280,9 @@ static int stay(struct run *run, struct err *err)
 	const struct engine_watch watch = {
 		.timeout_ms = run->flags->timeout_ms, .notice = on_notice, .arg = run};
 	struct engine_result result = {.exit_code = EXIT_FAILED};
-	int rc = engine_native.stay(run->running, &watch, &result, err);
+	int rc = run->engine->stay(run->running, &watch, &result, err);
 	run->launch.request.wants_pty = false; /* the terminal is no longer raw */
-	engine_native.end(run->running, &watch);
+	run->engine->end(run->running, &watch);
 	if (rc < 0)
 		term_error("lost the session; it was killed", err, 0);
 	if (result.egress_died)
@@ -260,7 +305,7 @@ static int start(struct run *run)
 	int exec_errno = 0;
 	int rc = make_session(run, &err);
 	if (rc == 0)
-		rc = engine_native.start(&run->launch.request, &run->running, &exec_errno, &err);
+		rc = run->engine->start(&run->launch.request, &run->running, &exec_errno, &err);
 	if (rc < 0) {
 		term_error("cannot start the session", &err, EXIT_NOTHING_RAN);
 		return EXIT_NOTHING_RAN;
@@ -268,9 +313,9 @@ static int start(struct run *run)
 	if (exec_errno)
 		return report_exec(run, exec_errno);
 	run->has_run = true;
-	run->meta.layers = engine_native.layers(run->running);
+	run->meta.layers = run->engine->layers(run->running);
 	show_banner(run, run->meta.layers);
-	run->meta.pid = engine_native.pid(run->running);
+	run->meta.pid = run->engine->pid(run->running);
 	put_status(run, "started", run->meta.pid, 0);
 	char layers[512];
 	(void)snprintf(layers, sizeof(layers), "%s", run->meta.layers);
@@ -301,7 +346,7 @@ int cmd_run_command(char **argv, char **given)
 	if (check_flags(&flags, command, &err) < 0)
 		return term_usage("run", &err);
 	int code = EXIT_NOTHING_RAN;
-	if (launch_load(&run.launch, &flags, command, &err) < 0)
+	if (launch_load(&run.launch, &flags, command, &err) < 0 || choose_engine(&run, &err) < 0)
 		term_error("cannot set up the session", &err, EXIT_NOTHING_RAN);
 	else
 		code = flags.dry_run ? dry_run(&run) : start(&run);

@@ -127,7 +127,7 @@ static int make_env(struct launch *l, const struct launch_flags *flags, const ch
 		.home = l->place.home,
 		.cwd = l->place.cwd,
 		.session_id = session_id,
-		.has_proxy = !flags->no_net,
+		.has_proxy = !flags->no_net && !l->choice.is_docker, /* a container's are in the compose files */
 	};
 	int rc = env_make(&spec, &l->env, err);
 	free(lists);
@@ -193,6 +193,9 @@ int launch_make(struct launch *l, const struct launch_flags *flags, const char *
 		.envp = l->env.vars,
 		.as_root = flags->as_root,
 		.has_egress = !flags->no_net,
+		.mode = l->choice.mode,
+		.topology = l->choice.topology,
+		.image = l->choice.image,
 		.wants_pty = term_is_tty(STDIN_FILENO) && term_is_tty(STDOUT_FILENO),
 		.resolver = flags->resolver,
 		.hosts = flags->hosts,

@@ -13,11 +13,19 @@ enum { LAUNCH_MAX_MOUNTS = 256 };
 /** struct launch_flags - the options of `run`; borrowed from argv */
 struct launch_flags {
 	struct option_list allow, deny, presets, allow_files, env, mounts;
-	const char *chdir, *name, *resolver, *hosts;
+	const char *chdir, *name, *resolver, *hosts, *engine, *mode, *topology, *image;
 	bool no_net, no_project, as_root, dry_run, keep, quiet, bare, is_help;
 	uint64_t memory_bytes, timeout_ms, ask_ms;
 	uint32_t max_pids, cpu_percent;
 	int status_fd;
+};
+
+/** struct engine_choice - which engine runs it, and how: filled in before launch_make() */
+struct engine_choice {
+	bool is_docker;
+	enum engine_mode mode;
+	enum engine_topology topology;
+	const char *image;
 };
 
 /**
@@ -33,6 +41,7 @@ struct launch {
 	char *mount_paths[OPTIONS_LIST_MAX];
 	size_t n_mount_paths;
 	struct engine_mount mounts[LAUNCH_MAX_MOUNTS];
+	struct engine_choice choice;
 	struct engine_request request;
 };
 

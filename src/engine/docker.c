@@ -16,6 +16,7 @@
 #include "engine/docker_file.h"
 #include "engine/docker_image.h"
 #include "engine/docker_net.h"
+#include "engine/egress.h"
 #include "egress/wire/control.h"
 #include "jail/protect.h"
 
@@ -38,7 +39,9 @@ extern char **environ;
 enum {
 	TOKEN_BYTES = 16,
 	HEALTH_LIMIT_MS = 15000,
-	HEALTH_STEP_MS = 25,
+	HEALTH_STEP_MS = 5,
+	HEALTH_LOOK_MS = 500,
+	CHECK_STEP_MS = 150,
 	GRACE_MS = 10000,
 	TWICE_MS = 2000,
 	SIDECAR_UID = 65534,
@@ -58,7 +61,9 @@ struct engine_session {
 	char state_dir[PATH_MAX], project[PATH_MAX];
 	char layers[256];
 	struct protect protect;
-	bool wants_pty;
+	enum docker_stdin input;
+	struct tool_args compose; /* the call up to the subcommand, and its environment: for an agent that reads a stream */
+	struct env compose_env;
 };
 
 /* ---- what a session is made of ---- */
@@ -114,20 +119,24 @@ static int make_folder(const char *path, uid_t owner, struct err *err)
  */
 static int make_egress_dir(const struct engine_request *r, const struct texts *t, uid_t owner, struct err *err)
 {
+	/* what the log is continued in when it is full (egress/broker/audit.h) */
+	static const char *const logs[] = {"audit.jsonl", "audit.jsonl.1", "audit.jsonl.2", "audit.jsonl.3"};
 	char inside[PATH_MAX + 64], outside[PATH_MAX + 64], control[PATH_MAX + 64], socket_link[PATH_MAX + 64];
 
 	int rc = make_folder(t->egress_dir, owner, err);
 	if (rc < 0)
 		return rc;
-	(void)snprintf(inside, sizeof(inside), "%s/audit.jsonl", t->egress_dir);
-	(void)snprintf(outside, sizeof(outside), "%s/audit.jsonl", r->state_dir);
 	(void)snprintf(control, sizeof(control), "%s/ctl.sock", t->egress_dir);
 	(void)snprintf(socket_link, sizeof(socket_link), "%s/ctl.sock", r->runtime_dir);
-	AUTO(fd) int log = open(outside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (log < 0 || (owner != geteuid() && fchown(log, owner, owner) < 0))
-		return err_set(err, errno, "making the audit log '%s'", outside);
-	if (link(outside, inside) < 0)
-		return err_set(err, errno, "giving the audit log '%s' a second name", outside);
+	for (size_t i = 0; i < sizeof(logs) / sizeof(logs[0]); i++) {
+		(void)snprintf(inside, sizeof(inside), "%s/%s", t->egress_dir, logs[i]);
+		(void)snprintf(outside, sizeof(outside), "%s/%s", r->state_dir, logs[i]);
+		AUTO(fd) int log = open(outside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+		if (log < 0 || (owner != geteuid() && fchown(log, owner, owner) < 0))
+			return err_set(err, errno, "making the audit log '%s'", outside);
+		if (link(outside, inside) < 0)
+			return err_set(err, errno, "giving the audit log '%s' a second name", outside);
+	}
 	if (symlink(control, socket_link) < 0)
 		return err_set(err, errno, "making '%s'", socket_link);
 	/* whom the file is mounted for may not be its owner; the folder above stays closed to others */
@@ -300,7 +309,8 @@ static int check_agent_image(const struct docker_cli *cli, const char *ref, stru
 static int preflight(const struct engine_request *r, const struct docker_cli *cli, struct texts *t,
 		     const struct compose_spec *spec, struct err *err)
 {
-	char version[32], lock_dir[PATH_MAX];
+	char lock_dir[PATH_MAX];
+	char version[32];
 
 	int rc = docker_cli_version(cli, version, err);
 	if (rc == 0)
@@ -316,7 +326,7 @@ static int preflight(const struct engine_request *r, const struct docker_cli *cl
 }
 
 static int write_file(const struct engine_request *r, const struct texts *t, const struct docker_mounts *mounts,
-		      enum compose_kind kind, struct err *err)
+		      enum compose_kind kind, enum docker_stdin input, struct err *err)
 {
 	AUTO(buf) struct buf text = {.max = DOCKER_FILE_MAX_BYTES};
 	const char *const bound[] = {t->policy, t->egress_dir, r->topology == ENGINE_SEALED ? t->sock_dir : NULL, NULL};
@@ -324,6 +334,7 @@ static int write_file(const struct engine_request *r, const struct texts *t, con
 		.request = r,
 		.mounts = mounts,
 		.kind = kind,
+		.input = input,
 		.user = t->user,
 		.bound = r->mode == ENGINE_CONTAIN ? bound : NULL,
 	};
@@ -342,29 +353,39 @@ static int prepare_folders(const struct engine_request *r, const struct texts *t
 
 /* ---- compose and docker ---- */
 
-static int create_all(const struct compose *compose, const struct compose_spec *spec, const char *file, struct err *err)
+/* What every call of compose for this session begins with. */
+static int make_compose(struct engine_session *s, const struct compose *compose, const struct compose_spec *spec,
+			const char *file, struct err *err)
+{
+	int rc = tool_env(environ, &s->compose_env, err);
+	if (rc == 0)
+		rc = compose_vars(spec, environ, &s->compose_env, err);
+	return rc < 0 ? rc : compose_args(compose, spec, file, &s->compose, err);
+}
+
+static void copy_args(const struct tool_args *from, struct tool_args *to)
+{
+	*to = (struct tool_args){.is_cut = from->is_cut};
+	for (size_t i = 0; i < from->n; i++)
+		tool_args_add(to, from->items[i], NULL);
+}
+
+static int create_all(struct engine_session *s, struct err *err)
 {
 	static struct tool_args args; /* big; used and dropped here */
-	struct env env = {0};
-	struct tool tool = TOOL_NONE;
+	struct tool tool;
 	int status = 0;
 
-	args = (struct tool_args){0};
-	int rc = tool_env(environ, &env, err);
-	if (rc == 0)
-		rc = compose_vars(spec, environ, &env, err);
-	if (rc == 0)
-		rc = compose_args(compose, spec, file, &args, err);
-	if (rc == 0) {
-		tool_args_add(&args, "up", "--no-start", "--no-build", NULL);
-		rc = tool_run("compose", &args, env.vars, &tool, &status, err);
-	}
+	copy_args(&s->compose, &args);
+	tool_args_add(&args, "up", "--no-start", "--no-build", NULL);
+	if (s->input == DOCKER_STDIN_STREAM) /* the agent comes later, by `run` */
+		tool_args_add(&args, "drydock-egress", s->topology == ENGINE_SEALED ? "drydock-net" : NULL, NULL);
+	int rc = tool_run("compose", &args, s->compose_env.vars, &tool, &status, err);
+	tool_args_drop(&args);
 	if (rc == 0) {
 		rc = status ? tool_complain(&tool, err) : 0;
 		tool_drop(&tool);
 	}
-	tool_args_drop(&args);
-	env_drop(&env);
 	return rc;
 }
 
@@ -397,27 +418,51 @@ static int explain_sidecar(struct engine_session *s, struct err *err)
 	return rc;
 }
 
-/* The engine's own health check would look only after its first interval; so it is asked here. */
-static int wait_healthy(struct engine_session *s, struct err *err)
+/* Does the proxy answer on its control socket? It opens that one when its listeners are there. */
+static bool is_well(const struct engine_session *s)
+{
+	int status_fd = -1;
+	AUTO(fd) int control = control_connect(s->control, NULL);
+	bool answers = control >= 0 &&
+		       control_ask(control, CONTROL_STATUS, 0, span_of(""), -1, &status_fd, NULL, NULL) == 0;
+	fd_drop(&status_fd);
+	return answers;
+}
+
+/* 1 while it runs, 0 when it does not, or a negative errno value. */
+static int sidecar_runs(const struct engine_session *s, struct err *err)
 {
 	static struct tool_args args; /* big; used and dropped here */
-	uint64_t end_ms = clock_now_ms() + HEALTH_LIMIT_MS;
+	struct tool tool;
 
-	for (;;) {
-		struct tool tool;
-		int status = 0;
-		docker_cli_begin(&s->cli, &args, "exec", s->sidecar, "/drydock-egress", "health", NULL);
-		int rc = docker_cli_call(&s->cli, &args, &tool, &status, err);
-		if (rc < 0)
-			return rc;
-		bool is_gone = tool.err.n && memmem(tool.err.p, tool.err.n, "is not running", 14);
-		tool_drop(&tool);
-		if (status == 0)
-			return 0;
-		if (is_gone || clock_now_ms() >= end_ms)
+	docker_cli_begin(&s->cli, &args, "inspect", "--type", "container", "--format", "{{.State.Running}}", s->sidecar,
+			 NULL);
+	int rc = docker_cli_call(&s->cli, &args, &tool, NULL, err);
+	if (rc < 0)
+		return rc;
+	rc = span_is(tool_trim(buf_span(&tool.out)), "true");
+	tool_drop(&tool);
+	return rc;
+}
+
+/* The engine's own health check would look only after its first interval; so the proxy is asked here. */
+static int wait_healthy(struct engine_session *s, struct err *err)
+{
+	uint64_t begin_ms = clock_now_ms(), look_ms = begin_ms + HEALTH_LOOK_MS;
+
+	while (!is_well(s)) {
+		uint64_t now_ms = clock_now_ms();
+		if (now_ms >= begin_ms + HEALTH_LIMIT_MS)
 			return explain_sidecar(s, err);
+		if (now_ms >= look_ms) {
+			int rc = sidecar_runs(s, err);
+			if (rc <= 0)
+				return rc < 0 ? rc : explain_sidecar(s, err);
+			look_ms = clock_now_ms() + HEALTH_LOOK_MS;
+		}
 		(void)poll(NULL, 0, HEALTH_STEP_MS); /* woken early it asks early */
 	}
+	return 0;
 }
 
 /* Containers go, whatever state they are in; one that is missing is fine. */
@@ -443,14 +488,38 @@ static struct docker_expect expectation(const struct engine_session *s)
 				      .mounts = &s->mounts};
 }
 
-static int bring_up(struct engine_session *s, const struct compose *compose, const struct compose_spec *spec,
-		    const char *file, struct err *err)
+/* v1 attaches a container to its second network only when it starts it itself; docker_check() then sees both. */
+static int attach_second(struct engine_session *s, struct err *err)
+{
+	static const char *const both[] = {DOCKER_NET_INNER, DOCKER_NET_OUTER};
+	static struct tool_args args; /* big; used and dropped here */
+
+	for (size_t i = 0; i < 2; i++) {
+		struct tool tool;
+		int status = 0;
+		docker_cli_begin(&s->cli, &args, "network", "connect", both[i], s->sidecar, NULL);
+		int rc = docker_cli_call(&s->cli, &args, &tool, &status, err);
+		if (rc < 0)
+			return rc;
+		bool is_there = tool.err.n && memmem(tool.err.p, tool.err.n, "already exists in network", 25);
+		rc = status && !is_there ? tool_complain(&tool, err) : 0;
+		tool_drop(&tool);
+		if (rc < 0 || status == 0)
+			return rc;
+	}
+	return 0;
+}
+
+static int bring_up(struct engine_session *s, enum compose_kind kind, struct err *err)
 {
 	const struct docker_expect expect = expectation(s);
 
-	int rc = create_all(compose, spec, file, err);
+	bool has_agent = s->input != DOCKER_STDIN_STREAM;
+	int rc = has_agent || s->mode == ENGINE_CONTAIN ? create_all(s, err) : 0;
+	if (rc == 0 && s->mode == ENGINE_CONTAIN && s->topology == ENGINE_BRIDGE && kind == COMPOSE_V1)
+		rc = attach_second(s, err);
 	if (rc == 0 && s->mode == ENGINE_CONTAIN) {
-		rc = docker_check(&s->cli, &expect, NULL, err);
+		rc = docker_check(&s->cli, &expect, has_agent, NULL, err);
 		if (rc == 0)
 			rc = start_egress(s, err);
 		if (rc == 0)
@@ -465,6 +534,8 @@ static void session_free(struct engine_session *s)
 {
 	docker_mounts_drop(&s->mounts);
 	docker_cli_drop(&s->cli);
+	tool_args_drop(&s->compose);
+	env_drop(&s->compose_env);
 	free(s);
 }
 
@@ -478,6 +549,12 @@ static void describe(struct engine_session *s)
 			       s->topology == ENGINE_SEALED ? "sealed(lo only)" : "bridge(drydock_internal only)");
 }
 
+static bool is_null(int fd)
+{
+	struct stat st, null;
+	return fstat(fd, &st) == 0 && stat("/dev/null", &null) == 0 && S_ISCHR(st.st_mode) && st.st_rdev == null.st_rdev;
+}
+
 static struct engine_session *session_make(const struct engine_request *r)
 {
 	struct engine_session *s = calloc(1, sizeof(*s));
@@ -485,7 +562,7 @@ static struct engine_session *session_make(const struct engine_request *r)
 		return NULL;
 	s->mode = r->mode;
 	s->topology = r->topology;
-	s->wants_pty = r->wants_pty;
+	s->input = r->wants_pty ? DOCKER_STDIN_TTY : is_null(STDIN_FILENO) ? DOCKER_STDIN_NONE : DOCKER_STDIN_STREAM;
 	compose_name(r->session_id, COMPOSE_AGENT, s->agent);
 	compose_name(r->session_id, COMPOSE_SIDECAR, s->sidecar);
 	compose_name(r->session_id, COMPOSE_HOLDER, s->holder);
@@ -521,12 +598,14 @@ int docker_start(const struct engine_request *r, struct engine_session **out, in
 	if (rc == 0)
 		rc = prepare_folders(r, &t, err);
 	if (rc == 0)
-		rc = write_file(r, &t, &s->mounts, compose.kind, err);
+		rc = write_file(r, &t, &s->mounts, compose.kind, s->input, err);
 	if (rc == 0) {
 		protect_begin(r->mode == ENGINE_CONTAIN ? s->project : NULL, &s->protect);
 		if (r->mode == ENGINE_CONTAIN)
 			(void)snprintf(s->control, sizeof(s->control), "%s/ctl.sock", t.egress_dir);
-		rc = bring_up(s, &compose, &spec, t.file, err);
+		rc = make_compose(s, &compose, &spec, t.file, err);
+		if (rc == 0)
+			rc = bring_up(s, compose.kind, err);
 	}
 	if (rc < 0) {
 		session_free(s);
@@ -561,12 +640,22 @@ static int reap(pid_t *pid, int *pidfd)
 static int start_agent(struct stay *y, struct err *err)
 {
 	static struct tool_args args; /* big; used and dropped here */
+	struct engine_session *s = y->s;
 	const int fds[] = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO};
+	bool by_compose = s->input == DOCKER_STDIN_STREAM;
 
-	docker_cli_begin(&y->s->cli, &args, "start", "--attach", "--interactive", "--detach-keys", DETACH_KEYS, y->s->agent,
-			 NULL);
-	const struct proc_spec spec = {.exe_fd = -1, .path = y->s->cli.program, .argv = args.items,
-				       .envp = y->s->cli.env.vars, .fds = fds, .n_fds = 3, .dies_with_parent = true};
+	if (by_compose) {
+		copy_args(&s->compose, &args);
+		tool_args_add(&args, "run", "--no-deps", "-T", "--name", s->agent, "drydock", NULL);
+	} else {
+		docker_cli_begin(&s->cli, &args, "start", "--attach", NULL);
+		if (s->input == DOCKER_STDIN_TTY)
+			tool_args_add(&args, "--interactive", "--detach-keys", DETACH_KEYS, NULL);
+		tool_args_add(&args, s->agent, NULL);
+	}
+	const struct proc_spec spec = {.exe_fd = -1, .path = args.items[0], .argv = args.items,
+				       .envp = by_compose ? s->compose_env.vars : s->cli.env.vars, .fds = fds, .n_fds = 3,
+				       .dies_with_parent = true};
 	int rc = args.is_cut ? err_set(err, ENOMEM, "starting the agent")
 			     : proc_start(&spec, &y->docker, &y->docker_pidfd, err);
 	tool_args_drop(&args);
@@ -608,12 +697,13 @@ static int check_running(struct stay *y, struct err *err)
 
 	while (state == DOCKER_CREATED) {
 		struct pollfd p = {.fd = y->docker_pidfd, .events = POLLIN};
-		int rc = docker_check(&y->s->cli, &expect, &state, err);
+		bool is_over = poll(&p, 1, CHECK_STEP_MS) == 1;
+		int rc = docker_check(&y->s->cli, &expect, true, &state, err);
 		if (rc < 0) {
 			signal_agent(y, "KILL");
 			return err_add(err, "the agent was stopped");
 		}
-		if (state == DOCKER_CREATED && poll(&p, 1, HEALTH_STEP_MS) == 1)
+		if (state == DOCKER_CREATED && is_over)
 			return 0; /* docker could not start it, and has said why */
 	}
 	return 0;
@@ -628,7 +718,7 @@ static void on_interrupt(struct stay *y, const struct signalfd_siginfo *info)
 		return;
 	}
 	y->last_int_ms = now;
-	if (y->s->wants_pty || info->ssi_code <= 0)
+	if (y->s->input == DOCKER_STDIN_TTY || info->ssi_code <= 0)
 		signal_agent(y, "INT"); /* from the terminal docker has it already, and passes it on */
 }
 
@@ -718,7 +808,7 @@ static void read_end(struct stay *y, int code)
 			 "{{.State.Status}} {{.State.ExitCode}}", y->s->agent, NULL);
 	if (docker_cli_call(&y->s->cli, &args, &tool, NULL, NULL) < 0)
 		return; /* it was removed by somebody: docker's own code stands */
-	struct span text = span_trim(buf_span(&tool.out));
+	struct span text = tool_trim(buf_span(&tool.out));
 	char line[64];
 	(void)snprintf(line, sizeof(line), "%.*s", text.n > 60 ? 60 : (int)text.n, text.n ? (const char *)text.p : "");
 	if (sscanf(line, "exited %d", &exit_code) == 1)
@@ -792,6 +882,8 @@ void docker_end(struct engine_session *s, const struct engine_watch *watch)
 		return;
 	stop_egress(s);
 	remove_all(s);
+	if (s->mode == ENGINE_CONTAIN)
+		egress_tidy(s->state_dir);
 	if (protect_end(&s->protect, s->state_dir, on_moved, &moved, &err) < 0)
 		watch->notice(watch->arg, err.text);
 	session_free(s);

@@ -43,7 +43,11 @@ static int check_common(const char *who, struct span facts, struct err *err)
 		if (want(who, facts, wanted[i].key, wanted[i].value, err) < 0)
 			return -EPERM;
 	struct span security = span_trim(docker_cli_field(facts, "security"));
-	if (!span_is(security, "no-new-privileges:true") && !span_is(security, "no-new-privileges"))
+	static const char nnp[] = "no-new-privileges", off[] = "unconfined", disabled[] = "label=disable";
+	if (!security.n || !memmem(security.p, security.n, nnp, sizeof(nnp) - 1) ||
+	    memmem(security.p, security.n, "no-new-privileges:false", 23) ||
+	    memmem(security.p, security.n, off, sizeof(off) - 1) ||
+	    memmem(security.p, security.n, disabled, sizeof(disabled) - 1))
 		return differs(who, "security", security, err);
 	struct span ipc = docker_cli_field(facts, "ipc");
 	if (span_is(ipc, "host") || (ipc.n > 10 && !memcmp(ipc.p, "container:", 10)))
@@ -166,26 +170,50 @@ static struct span next_part(struct span *text)
 	return part;
 }
 
-int docker_check(const struct docker_cli *cli, const struct docker_expect *e, enum docker_state *out_state,
-		 struct err *err)
+static bool is_missing(const struct tool *tool)
+{
+	return tool->err.n && memmem(tool->err.p, tool->err.n, "No such container", 17);
+}
+
+int docker_check(const struct docker_cli *cli, const struct docker_expect *e, bool has_agent,
+		 enum docker_state *out_state, struct err *err)
 {
 	static struct tool_args args; /* big; used and dropped here */
 	struct tool tool;
+	int status = 0;
 
-	docker_cli_begin(cli, &args, "inspect", "--type", "container", "--format", facts_template, e->agent, e->sidecar,
-			 e->topology == ENGINE_SEALED ? e->holder : NULL, NULL);
-	int rc = docker_cli_call(cli, &args, &tool, NULL, err);
+	docker_cli_begin(cli, &args, "inspect", "--type", "container", "--format", facts_template, e->sidecar, NULL);
+	if (e->topology == ENGINE_SEALED)
+		tool_args_add(&args, e->holder, NULL);
+	if (has_agent)
+		tool_args_add(&args, e->agent, NULL);
+	int rc = docker_cli_call(cli, &args, &tool, &status, err);
 	if (rc < 0)
 		return rc;
-	struct span text = buf_span(&tool.out);
-	struct span agent = next_part(&text), sidecar = next_part(&text), holder = next_part(&text);
-	rc = docker_check_sidecar(e, false, sidecar, err);
-	if (rc == 0 && e->topology == ENGINE_SEALED)
-		rc = docker_check_sidecar(e, true, holder, err);
-	if (rc == 0)
-		rc = docker_check_agent(e, agent, docker_cli_field(holder, "id"), err);
-	if (rc == 0 && out_state)
-		*out_state = read_state(agent);
+	if (status != 0) {
+		bool is_early = out_state && is_missing(&tool);
+		if (is_early)
+			*out_state = DOCKER_CREATED;
+		else
+			rc = tool_complain(&tool, err);
+		tool_drop(&tool);
+		return rc;
+	}
+	struct span text = buf_span(&tool.out), holder = {0};
+	rc = docker_check_sidecar(e, false, next_part(&text), err);
+	if (e->topology == ENGINE_SEALED) {
+		holder = next_part(&text);
+		rc = rc < 0 ? rc : docker_check_sidecar(e, true, holder, err);
+	}
+	if (rc == 0 && has_agent) {
+		struct span agent = next_part(&text);
+		enum docker_state state = read_state(agent);
+		/* compose may still be moving it between networks: it is compared when it runs */
+		bool is_early = out_state && state == DOCKER_CREATED;
+		rc = is_early ? 0 : docker_check_agent(e, agent, docker_cli_field(holder, "id"), err);
+		if (rc == 0 && out_state)
+			*out_state = state;
+	}
 	tool_drop(&tool);
 	return rc;
 }

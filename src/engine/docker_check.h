@@ -20,12 +20,13 @@ enum docker_state { DOCKER_CREATED, DOCKER_RUNNING, DOCKER_ENDED };
 
 /**
  * docker_check() - ask docker about the containers and compare
- * @out_state:	of the agent; may be NULL
+ * @has_agent:	false: only the others exist yet
+ * @out_state:	of the agent, which may not be there yet (DOCKER_CREATED then); NULL when it must be
  *
  * Return: 0; -EPERM with the first thing that is not as asked; or another negative errno value.
  */
-int docker_check(const struct docker_cli *cli, const struct docker_expect *expect, enum docker_state *out_state,
-		 struct err *err);
+int docker_check(const struct docker_cli *cli, const struct docker_expect *expect, bool has_agent,
+		 enum docker_state *out_state, struct err *err);
 
 /**
  * docker_check_agent() - compare one answer; pure

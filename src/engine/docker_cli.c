@@ -80,7 +80,7 @@ int docker_cli_version(const struct docker_cli *cli, char out[32], struct err *e
 		(void)err_fix(err, "start the docker daemon, or leave out --engine docker");
 		return err_add(err, "no docker engine answers");
 	}
-	struct span text = span_trim(buf_span(&tool.out));
+	struct span text = tool_trim(buf_span(&tool.out));
 	(void)snprintf(out, 32, "%.*s", text.n > 31 ? 31 : (int)text.n, text.n ? (const char *)text.p : "");
 	tool_drop(&tool);
 	if (sscanf(out, "%u.%u", &major, &minor) != 2)

@@ -238,7 +238,8 @@ static void put_agent(struct json *j, const struct docker_file *f)
 	for (char *const *word = r->argv; *word; word++)
 		put_value(j, NULL, *word);
 	json_close(j, ']');
-	json_bool(j, "tty", r->wants_pty);
+	json_bool(j, "tty", f->input == DOCKER_STDIN_TTY);
+	json_bool(j, "stdin_open", f->input != DOCKER_STDIN_NONE);
 	put_environment(j, r);
 	json_open(j, "volumes", '[');
 	for (size_t i = 0; i < f->mounts->n; i++)

@@ -29,11 +29,20 @@ struct docker_mounts {
 int docker_mounts_make(const struct engine_request *request, struct docker_mounts *out, struct err *err);
 void docker_mounts_drop(struct docker_mounts *mounts);
 
+/**
+ * enum docker_stdin - what the agent reads
+ *
+ * Docker passes the end of input on only to a container that was created attached, and compose creates it so for `run`
+ * alone. A terminal has no end and /dev/null no beginning, so those two go the short way.
+ */
+enum docker_stdin { DOCKER_STDIN_NONE, DOCKER_STDIN_TTY, DOCKER_STDIN_STREAM };
+
 /** struct docker_file - what goes in besides the request; borrowed */
 struct docker_file {
 	const struct engine_request *request;
 	const struct docker_mounts *mounts;
 	enum compose_kind kind;
+	enum docker_stdin input;
 	const char *user;	  /* "UID:GID" */
 	const char *const *bound; /* host paths of the sidecar's own mounts, NULL-terminated; for v2 only */
 };

@@ -20,7 +20,7 @@ int docker_image_id(const struct docker_cli *cli, const char *ref, char out_id[I
 	int rc = docker_cli_call(cli, &args, &tool, &status, err);
 	if (rc < 0)
 		return rc;
-	struct span id = span_trim(buf_span(&tool.out));
+	struct span id = tool_trim(buf_span(&tool.out));
 	if (status == 0 && id.n < IMAGE_ID_BYTES)
 		(void)snprintf(out_id, IMAGE_ID_BYTES, "%.*s", (int)id.n, (const char *)id.p);
 	else if (tool.err.n && memmem(tool.err.p, tool.err.n, "o such image", 12))

@@ -218,10 +218,24 @@ void tool_drop(struct tool *t)
 	buf_drop(&t->err);
 }
 
+static bool is_blank(uint8_t c)
+{
+	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+struct span tool_trim(struct span text)
+{
+	while (text.n && is_blank(text.p[0]))
+		text = span_make(text.p + 1, text.n - 1);
+	while (text.n && is_blank(text.p[text.n - 1]))
+		text.n--;
+	return text;
+}
+
 int tool_complain(const struct tool *t, struct err *err)
 {
 	AUTO(buf) struct buf safe = {.max = LINE_MAX_CHARS * 8};
-	struct span text = span_trim(buf_span(&t->err));
+	struct span text = tool_trim(buf_span(&t->err));
 	const uint8_t *last = text.n ? memrchr(text.p, '\n', text.n) : NULL;
 	if (last)
 		text = span_make(last + 1, text.n - (size_t)(last + 1 - text.p));

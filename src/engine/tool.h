@@ -88,5 +88,8 @@ int tool_run(const char *name, const struct tool_args *args, char *const *envp, 
 /** tool_drop() - kill it if it still runs, and free */
 void tool_drop(struct tool *tool);
 
+/** tool_trim() - @text without blanks and line ends around it */
+struct span tool_trim(struct span text);
+
 /** tool_complain() - "NAME: the last line of what it said on stderr" as @err; returns a negative errno value */
 int tool_complain(const struct tool *tool, struct err *err);

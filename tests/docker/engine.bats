@@ -1,0 +1,128 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# drydock run --engine docker on a real dockerd, by compose v2 (v1 where that cannot be had; ENGINE_COMPOSE=v1 forces it).
+# C-43 a contained session starts only on networks that are as they must be. C-44 every end takes its containers down.
+bats_require_minimum_version 1.5.0
+load helpers
+
+setup_file() {
+	RIG_WHY=$("$HERE/rig.sh" why)
+	RIG=$(mktemp -d /var/tmp/drydock-rig.XXXXXX)
+	export RIG RIG_WHY
+	local plugin=
+	[ "${ENGINE_COMPOSE:-v2}" = v1 ] || plugin=$("$HERE/get_compose_v2.sh" 2>/dev/null) || plugin=
+	[ -n "$plugin" ] || command -v docker-compose >/dev/null || RIG_WHY="${RIG_WHY:-no compose of either generation}"
+	[ -z "$RIG_WHY" ] || return 0
+	"$HERE/rig.sh" prepare "$RIG" "$DRYDOCK_BUILD"
+	cp -r "$HERE/../../data/compose" "$RIG/"
+	cp "$DRYDOCK_BUILD"/drydock "$DRYDOCK_BUILD"/drydock-egress "$RIG/bin/"
+	echo "$plugin" >"$RIG/plugin"
+	timeout 300 "$HERE/rig.sh" run "$RIG" "$HERE/engine.sh" >"$RIG/log" 2>&1 3>&- || {
+		tail -n 20 "$RIG/log" "$RIG/dockerd.log" >&3
+		return 1
+	}
+}
+
+# ended NAME CODE: it ended so and left no container
+ended() {
+	[ "$(cat "$RIG/$1.rc")" = "$2" ] || {
+		cat "$RIG/$1.rc" "$RIG/$1.err"
+		return 1
+	}
+	[ ! -s "$RIG/$1.left" ] || {
+		cat "$RIG/$1.left"
+		return 1
+	}
+}
+
+@test "a session in topology bridge reaches what is allowed, nothing else, and passes its exit code on" {
+	ended bridge 42
+	grep -q 'hello from allowed' "$RIG/bridge.out"
+	grep -q '^denied' "$RIG/bridge.out"
+	grep -q '^literal' "$RIG/bridge.out"
+	grep -q 'not-allowlisted' "$RIG/bridge.err"
+	run grep -E 'TRAP|EVIL' "$RIG/hits.log"
+	[ "$status" -eq 1 ]
+}
+
+@test "a session in topology sealed does the same, with and without proxy variables" {
+	ended sealed 43
+	[ "$(grep -c 'hello from allowed' "$RIG/sealed.out")" -eq 2 ]
+	grep -q '^denied' "$RIG/sealed.out"
+	grep -q '^literal' "$RIG/sealed.out"
+}
+
+@test "what is typed into a session reaches its end" {
+	ended piped 0
+	grep -qx 'typed into it' "$RIG/piped.out"
+}
+
+@test "a command that is not there is 127" {
+	ended missing 127
+}
+
+@test "values with dollar signs arrive as they were given" {
+	ended odd 0
+	# shellcheck disable=SC2016 # literally
+	grep -qxF '$HOME ${PATH:?x} $$|$HOME ${X:?y}' "$RIG/odd.out"
+}
+
+@test "protected entries of the project are read-only, and cannot be moved away" {
+	grep -qx kept "$RIG/protected.out"
+	grep -qx pinned "$RIG/protected.out"
+}
+
+@test "the time limit ends a session with 124" {
+	ended timeout 124
+}
+
+@test "dood is announced, and has the socket and the host's network, and no proxy" {
+	ended dood 0
+	grep -q 'NO CONTAINMENT' "$RIG/dood.err"
+	grep -qx SOCKET "$RIG/dood.out"
+	grep -q docker0 "$RIG/dood.out"
+	run grep -i _proxy "$RIG/dood.out"
+	[ "$status" -eq 1 ]
+}
+
+@test "C-44 TERM, and docker rm -f of either container, end the session and leave nothing" {
+	[ "$(cat "$RIG/term.rc")" -gt 128 ]
+	[ ! -s "$RIG/term.left" ]
+	[ "$(cat "$RIG/agentless.rc")" -ne 0 ]
+	[ ! -s "$RIG/agentless.left" ]
+	[ ! -s "$RIG/headless.left" ]
+}
+
+@test "C-44 without its sidecar an agent reaches nothing" {
+	run cat "$RIG/headless.curl"
+	[[ $output != *hello* ]]
+	[[ $output != *rc=0* ]]
+}
+
+@test "C-43 a network that is not internal is refused, with the command that removes it" {
+	ended open-network 125
+	grep -q 'is not internal' "$RIG/open-network.err"
+	grep -q 'docker network rm drydock_internal' "$RIG/open-network.err"
+}
+
+@test "C-43 a network by which the host is reached is refused" {
+	ended gateway 125
+	grep -q 'has a gateway' "$RIG/gateway.err"
+}
+
+@test "C-43 the twin: when the wrong network is gone the right one is made" {
+	ended again 0
+	grep -qx fine "$RIG/again.out"
+	grep -q '^true .*inhibit_ipv4:true' "$RIG/network"
+}
+
+@test "the sidecar's image is made when it is missing, by a contained session only" {
+	ended dood-no-image 0
+	grep -qi 'no such image' "$RIG/image.dood"
+	ended rebuilt 0
+	grep -q '^sha256:' "$RIG/image.contain"
+}
+
+@test "from the command to the agent's first line" {
+	awk '{ t = $2 - $1; if (best == "" || t < best) best = t } END { printf "best of five: %.2f s\n", best; exit !(best < 4) }' "$RIG/times"
+}

@@ -1,0 +1,95 @@
+# shellcheck shell=bash disable=SC2154 # sourced by rig.sh after lib.sh
+# drydock run --engine docker itself, with the compose generation that ENGINE_COMPOSE names (a plugin's path, or "").
+# What each session printed goes to $RIG/NAME.out and NAME.err, its exit code to NAME.rc.
+set +e
+export HOME=/run/home XDG_RUNTIME_DIR=/run/xdg
+mkdir -p "$HOME/.docker/cli-plugins" /run/shop/.git/hooks /run/xdg "$RIG/share/drydock"
+chmod 700 /run/xdg
+cp -r "$RIG/compose" "$RIG/share/drydock/"
+plugin=$(cat "$RIG/plugin")
+[ -z "$plugin" ] || ln -s "$plugin" "$HOME/.docker/cli-plugins/docker-compose"
+cd /run/shop || exit 1
+echo '#!/bin/sh' >.git/hooks/pre-commit
+
+# session NAME OPTION... -- COMMAND...: stdin is the function's own
+session() {
+	local name=$1
+	shift
+	timeout 60 "$RIG/bin/drydock" run --image drydock-agent:latest "$@" >"$RIG/$name.out" 2>"$RIG/$name.err"
+	echo $? >"$RIG/$name.rc"
+	docker ps -a --format '{{.Names}}' >"$RIG/$name.left"
+}
+contained() {
+	local name=$1
+	shift
+	session "$name" --engine docker -a allowed.test "$@"
+}
+probe='curl -sS --cacert /ca.pem https://allowed.test/; curl -sS --cacert /ca.pem https://evil.test/ || echo denied
+	curl -sS --cacert /ca.pem https://93.184.216.66/ || echo literal'
+
+contained bridge -- bash -c "$probe; id; exit 42" </dev/null
+session sealed --engine docker --topology sealed -a allowed.test -- bash -c "$probe; unset https_proxy HTTPS_PROXY
+	curl -sS --cacert /ca.pem https://allowed.test/; exit 43" </dev/null
+echo 'typed into it' | contained piped -- cat
+contained missing -- no-such-command </dev/null
+contained protected -- bash -c 'echo evil >>.git/hooks/pre-commit || echo kept; echo x >made
+	python3 -c "import os; os.rename(\".git\", \"other\")" || echo pinned' </dev/null
+# shellcheck disable=SC2016 # for compose, which must leave it alone
+contained odd -e 'ODD=$HOME ${PATH:?x} $$' -- bash -c 'printf "%s|%s\n" "$ODD" "$1"' sh '$HOME ${X:?y}' </dev/null
+contained timeout --timeout 2s -- sleep 60 </dev/null
+session dood --mode dood -- bash -c 'cat /proc/net/dev; env; [ -S /var/run/docker.sock ] && echo SOCKET' </dev/null
+cp "$HOME"/.local/state/drydock/sessions/shop-*/audit.jsonl "$RIG/" 2>/dev/null
+
+# Signals and kills, each against a session that sleeps.
+sleeper() { # NAME: leaves its pid in $pid once the agent runs
+	"$RIG/bin/drydock" run -q --engine docker --image drydock-agent:latest --name "$1" -a allowed.test -- \
+		bash -c 'echo up; sleep 300' </dev/null >"$RIG/$1.out" 2>"$RIG/$1.err" &
+	pid=$!
+	timeout 30 bash -c "until grep -qs up '$RIG/$1.out'; do sleep 0.05; done"
+}
+finish() { # NAME: how it ended, and what is left
+	timeout 30 tail --pid="$pid" -f /dev/null
+	wait "$pid"
+	echo $? >"$RIG/$1.rc"
+	docker ps -a --format '{{.Names}}' >"$RIG/$1.left"
+}
+sleeper term
+kill -TERM "$pid"
+finish term
+sleeper agentless
+docker rm -f "$(docker ps -q --filter label=dev.drydock.role=agent)" >/dev/null
+finish agentless
+sleeper headless
+docker rm -f "$(docker ps -q --filter label=dev.drydock.role=egress)" >/dev/null
+timeout 10 bash -c "until grep -qs 'sidecar ended' '$RIG/headless.err'; do sleep 0.05; done"
+agent=$(docker ps --filter label=dev.drydock.role=agent --format '{{.Names}}')
+docker exec "$agent" curl -sS -m 3 --cacert /ca.pem https://allowed.test/ >"$RIG/headless.curl" 2>&1
+echo "rc=$?" >>"$RIG/headless.curl"
+kill -TERM "$pid"
+finish headless
+
+# A network that is wrong is refused, and nothing is started.
+docker network rm drydock_internal >/dev/null
+docker network create drydock_internal >/dev/null
+contained open-network -- true </dev/null
+docker network rm drydock_internal >/dev/null
+docker network create --internal drydock_internal >/dev/null
+contained gateway -- true </dev/null
+docker network rm drydock_internal >/dev/null
+contained again -- bash -c 'echo fine' </dev/null
+docker network inspect -f '{{.Internal}} {{.Options}}' drydock_internal >"$RIG/network"
+
+# The image is made when it is missing, and only when it is needed.
+docker rmi -f drydock-egress:latest >/dev/null
+session dood-no-image --mode dood -- bash -c 'echo fine' </dev/null
+docker image inspect drydock-egress:latest >"$RIG/image.dood" 2>&1
+contained rebuilt -- bash -c 'echo fine' </dev/null
+docker image inspect -f '{{.Id}}' drydock-egress:latest >"$RIG/image.contain"
+
+# From the command to the agent's first line, networks and image present; five times, the best counts on a shared machine.
+for _ in 1 2 3 4 5; do
+	start=$EPOCHREALTIME
+	# shellcheck disable=SC2016 # for the shell inside
+	end=$("$RIG/bin/drydock" run -q --engine docker --image drydock-agent:latest -- bash -c 'echo $EPOCHREALTIME' </dev/null)
+	echo "$start $end"
+done >"$RIG/times"
