@@ -69,6 +69,7 @@ exit_codes() {
 
 ends_with_it() {
 	start_waiting || return 1
+	rm -f "$TOP/joined"
 	as timeout 60 "$PREFIX/bin/drydock" exec "$ID" sh -c 'echo inside; exec sleep 100' >"$TOP/joined" 3>&- &
 	local joined=$!
 	until [ -s "$TOP/joined" ]; do kill -0 "$joined" || return 1; done
@@ -81,6 +82,7 @@ ends_with_it() {
 
 dies_with_caller() {
 	start_waiting || return 1
+	rm -f "$TOP/joined"
 	as "$PREFIX/bin/drydock" exec "$ID" sh -c 'echo inside; exec sleep 101' >"$TOP/joined" 3>&- &
 	local joined=$! below
 	until [ -s "$TOP/joined" ]; do kill -0 "$joined" || return 1; done
