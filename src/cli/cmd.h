@@ -27,6 +27,7 @@
 	X(log, "Evidence", "what a session was allowed and refused")                               \
 	X(watch, "Evidence", "see decisions as they are made, and answer them")                     \
 	X(render, "Set-up", "print the docker engine's compose files, merged")                      \
+	X(completion, "Set-up", "what a shell needs to complete command lines")                   \
 	X(version, "Set-up", "print the version")                                                  \
 	X(help, "Set-up", "this text, or the help of a command")
 
@@ -42,6 +43,12 @@ int cmd_run_command(char **argv, char **command);
 
 /** cmd_probe() - runs inside a jail for `doctor` and says what it could do; not for people */
 int cmd_probe(char **argv);
+
+/** cmd_complete() - answers the scripts of `completion`; not for people */
+int cmd_complete(char **argv);
+
+/** cmd_text() - what command @name does, in a few words; NULL when there is no such command */
+const char *cmd_text(const char *name);
 
 /** cmd_names() - all names, NULL-terminated */
 const char *const *cmd_names(void);

@@ -39,7 +39,7 @@ static void print_program(struct buf *out)
 		if (strcmp(group, p->group) != 0)
 			(void)buf_putf(out, "\n%s\n", p->group);
 		group = p->group;
-		(void)buf_putf(out, "  %-10s %s\n", p->name, p->text);
+		(void)buf_putf(out, "  %-11s %s\n", p->name, p->text);
 	}
 	(void)buf_putf(
 		out,
@@ -64,6 +64,14 @@ bool cmd_print_help(const char *name, struct buf *out)
 			return true;
 		}
 	return false;
+}
+
+const char *cmd_text(const char *name)
+{
+	for (const struct page *p = pages; p->name; p++)
+		if (!strcmp(p->name, name))
+			return p->text;
+	return NULL;
 }
 
 int cmd_show_help(const char *name)

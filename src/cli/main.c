@@ -20,6 +20,7 @@ static const struct command {
 	COMMANDS(X)
 #undef X
 		{"__probe", cmd_probe},
+	{"__complete", cmd_complete},
 	{NULL, NULL},
 };
 

@@ -117,3 +117,29 @@ setup() {
 		has "$known " " $option "
 	done
 }
+
+@test "the man page has a section for each command, and each section the options that help shows" {
+	expect 0 python3 - "$PREFIX/bin/drydock" "$BATS_TEST_DIRNAME/../../man/drydock.1" <<-'EOF'
+		import re, subprocess, sys
+		def out(*args):
+		    return subprocess.run([sys.argv[1], *args], capture_output=True, text=True, check=True, env={"HOME": "/", "PATH": "/bin"}).stdout
+		man, sections, of, wrong = open(sys.argv[2]).read(), {}, {}, []
+		for title, text in re.findall(r"^\.Ss (.*?)\n(.*?)(?=^\.S[sh] )", man, re.S | re.M):
+		    items = "\n".join(re.findall(r"^\.It (.*)$", text, re.M))
+		    for name in (n.strip() for n in title.split(",")):
+		        sections[name], of[name] = set(re.findall(r"Fl -([a-z-]+)", items)), title
+		names = re.findall(r"^  ([a-z]+) ", out("help"), re.M)
+		helps = {n: set(re.findall(r"^  (?:-.,| +) *--([a-z-]+)", out("help", n), re.M)) - {"help"} for n in names}
+		for name in names:
+		    if name not in sections:
+		        wrong.append(f"{name}: no section")
+		        continue
+		    beside = set().union(*(helps[n] for n in names if of.get(n) == of[name]))
+		    hidden = {"resolver", "hosts"}  # for tests, and said so
+		    wrong += [f"{name}: --{o} is not in the man page" for o in sorted(helps[name] - sections[name])]
+		    wrong += [f"{name}: --{o} is in the man page only" for o in sorted(sections[name] - beside - hidden)]
+		print("\n".join(wrong))
+		sys.exit(bool(wrong))
+	EOF
+	[ -z "${out//[[:space:]]/}" ]
+}
