@@ -54,6 +54,11 @@ faults: build
 soak: build
 	@tests/soak/soak.sh $(MINUTES) $(BUILD)
 
+# Release gates: the hosts that the installed agents ask for, by running them against stub APIs.
+.PHONY: capture
+capture: build
+	@scripts/capture.sh $(BUILD)
+
 lint: build
 	@scripts/lint.sh $(BUILD)
 

@@ -134,19 +134,26 @@ inside() { # DIR SCRIPT ARG...
 	. "$script"
 }
 
-run() { # DIR SCRIPT ARG...
-	export RIG_CGROUP=/drydock-rig-$$
-	local rc=0
-	env -i PATH=/usr/bin:/bin:/usr/sbin:/sbin HOME="$1" RIG_CGROUP="$RIG_CGROUP" RIG_DNS="${RIG_DNS:-}" RIG_DOCKERD="${RIG_DOCKERD:-}" \
-		RIG_GENERATIONS="${RIG_GENERATIONS:-}" RIG_COMPOSE_V2="${RIG_COMPOSE_V2:-}" TERM=dumb \
-		unshare -n -m -p -f --mount-proc --kill-child "$1/rig.sh" inside "$@" || rc=$?
-	# Cgroups of containers that were killed go as soon as they are empty.
+# Cgroups of containers that were killed can go as soon as they are empty.
+remove_cgroups() {
 	for _ in $(seq 200); do
 		find /sys/fs/cgroup -maxdepth 4 -depth -type d -path "*$RIG_CGROUP*" -exec rmdir {} + 2>/dev/null || true
 		[ -n "$(find /sys/fs/cgroup -maxdepth 3 -type d -path "*$RIG_CGROUP" -print -quit 2>/dev/null)" ] || break
 		sleep 0.02
 	done
-	return "$rc"
+}
+
+run() { # DIR SCRIPT ARG...
+	export RIG_CGROUP=/drydock-rig-$$
+	local pid
+	env -i PATH="$PATH" HOME="$1" RIG_CGROUP="$RIG_CGROUP" RIG_DNS="${RIG_DNS:-}" RIG_DOCKERD="${RIG_DOCKERD:-}" \
+		RIG_GENERATIONS="${RIG_GENERATIONS:-}" RIG_COMPOSE_V2="${RIG_COMPOSE_V2:-}" RIG_TOPOLOGY="${RIG_TOPOLOGY:-}" \
+		TERM=dumb unshare -n -m -p -f --mount-proc --kill-child "$1/rig.sh" inside "$@" &
+	pid=$!
+	# shellcheck disable=SC2064 # the pid as it is now
+	trap "kill $pid 2>/dev/null || true; wait $pid 2>/dev/null || true; remove_cgroups" EXIT
+	trap 'exit 143' TERM INT HUP
+	wait "$pid"
 }
 
 case ${1:-} in
