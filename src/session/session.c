@@ -68,6 +68,17 @@ int session_roots_find(const struct session_env *env, struct session_roots *out,
 	return 0;
 }
 
+/* A signal that only wakes us up (a child ended, the window was resized) must not leave a folder behind. */
+static int lock_whole(int fd)
+{
+	int rc;
+
+	do
+		rc = flock(fd, LOCK_EX);
+	while (rc < 0 && errno == EINTR);
+	return rc;
+}
+
 /* The runtime root, locked against others who make or sweep. */
 static int runtime_lock(const struct session_roots *roots, int *out_fd, struct err *err)
 {
@@ -75,7 +86,7 @@ static int runtime_lock(const struct session_roots *roots, int *out_fd, struct e
 	if (rc < 0)
 		return rc;
 	AUTO(fd) int fd = open(roots->runtime, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0 || flock(fd, LOCK_EX) < 0)
+	if (fd < 0 || lock_whole(fd) < 0)
 		return err_set(err, errno, "locking '%s'", roots->runtime);
 	*out_fd = fd_take(&fd);
 	return 0;
@@ -166,7 +177,7 @@ static int claim(const struct session_roots *roots, int runtime_fd, struct sessi
 	(void)snprintf(lock, sizeof(lock), "%s/lock", s->runtime_dir);
 	s->lock_fd = open(lock, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	/* waits at most for somebody who looks whether it is held (is_held), and lets go at once */
-	if (s->lock_fd < 0 || flock(s->lock_fd, LOCK_EX) < 0)
+	if (s->lock_fd < 0 || lock_whole(s->lock_fd) < 0)
 		return err_set(err, errno, "locking '%s'", lock);
 	return 0;
 }
