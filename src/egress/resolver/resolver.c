@@ -147,6 +147,15 @@ static ssize_t server_find(const struct resolver *r, const struct sockaddr *to, 
 	return -1;
 }
 
+/* Why there is no socket. c-ares takes some of these for a connection on its way, and would wait for the placeholder:
+ * connect(2) gives EAGAIN when no local port is left. */
+static int refusal(int status)
+{
+	if (status == -EAGAIN || status == -EINPROGRESS)
+		return -EADDRNOTAVAIL;
+	return status < 0 ? status : -EPROTO;
+}
+
 /* Asks the broker for a socket to the server, waits for it and puts it in the placeholder's place. */
 static int fetch_socket(struct resolver *r, int fd, uint32_t server, bool is_tcp)
 {
@@ -167,7 +176,7 @@ static int fetch_socket(struct resolver *r, int fd, uint32_t server, bool is_tcp
 		return -EPROTO;
 	}
 	if (!m.n_fds)
-		return m.payload.SOCKET.status < 0 ? m.payload.SOCKET.status : -EPROTO;
+		return refusal(m.payload.SOCKET.status);
 	AUTO(fd) int got = m.fds[0];
 	return dup3(got, fd, O_CLOEXEC) < 0 ? -errno : 0;
 }

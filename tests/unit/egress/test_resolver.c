@@ -294,10 +294,14 @@ static void a_server_that_no_socket_leads_to_is_a_failure_and_no_hang(void **sta
 	(void)state;
 	struct bench t;
 	struct wire_resolved a;
+	/* the last two mean "on its way" to c-ares */
+	static const int errors[] = {-ENETUNREACH, -EAGAIN, -EINPROGRESS};
 	set_up(&t, "");
-	t.refuse_sockets = -ENETUNREACH;
-	resolve(&t, "four.test", &a);
-	assert_int_equal(a.status, RESOLVED_FAILED);
+	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+		t.refuse_sockets = errors[i];
+		resolve(&t, "four.test", &a);
+		assert_int_equal(a.status, RESOLVED_FAILED);
+	}
 	t.refuse_sockets = 0;
 	resolve(&t, "four.test", &a);
 	assert_int_equal(a.status, RESOLVED_OK);
