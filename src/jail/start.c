@@ -181,8 +181,10 @@ _Noreturn static void run_middle(const struct launch *l, int number_wr)
 		report_give_up(l->report_wr, &err, REPORT_FAILED);
 	}
 	long pid = clone_as((unsigned long)JAIL_FLAGS | CLONE_PARENT);
-	if (pid == 0)
+	if (pid == 0) {
+		(void)close(number_wr); /* else the end of the middle process would not be heard */
 		run_init(l);
+	}
 	if (pid < 0) {
 		userns_explain(errno, &err);
 		report_give_up(l->report_wr, &err, REPORT_FAILED);
@@ -236,7 +238,7 @@ static void name_layers(const struct launch *l, struct jail *out)
 		       l->settings->net == JAIL_NET_NONE ? "(no egress)" : " nft", landlock, l->cgroup.text);
 }
 
-static int start(struct launch *l, int report_rd, int *report_wr, int go_wr, int pty_rd, struct jail *out,
+static int start(struct launch *l, int report_rd, int *report_wr, int *go_wr, int pty_rd, struct jail *out,
 		 struct err *err)
 {
 	const struct jail_settings *s = l->settings;
@@ -247,6 +249,7 @@ static int start(struct launch *l, int report_rd, int *report_wr, int go_wr, int
 	if (rc < 0)
 		return rc;
 	if (out->init_pid < 0) {
+		fd_drop(go_wr); /* pid 1 may be there without a number: it must not wait, or nor would we end */
 		rc = report_hear(report_rd, &out->exec_errno, err);
 		return rc < 0 ? rc : err_set(err, EPROTO, "starting the jail");
 	}
@@ -255,7 +258,7 @@ static int start(struct launch *l, int report_rd, int *report_wr, int go_wr, int
 		rc = err_set(err, errno, "watching the jail");
 	if (rc == 0 && !(l->is_split && l->cgroup.has_tasks)) /* else the middle process took pid 1 along */
 		rc = cgroup_add(&l->cgroup, out->init_pid, err);
-	if (rc == 0 && write(go_wr, "g", 1) != 1)
+	if (rc == 0 && write(*go_wr, "g", 1) != 1)
 		rc = err_set(err, errno, "starting the jail");
 	if (rc == 0)
 		rc = report_hear(report_rd, &out->exec_errno, err);
@@ -293,7 +296,7 @@ int jail_start(const struct jail_settings *settings, const struct plan *plan, in
 			   .is_split = settings->agent_uid != settings->uid, .egress_fd = egress_fd,
 			   .report_wr = report_wr, .go_rd = go_rd, .go_wr = go_wr, .pty_wr = pty_wr};
 	cgroup_make(settings, &l.cgroup);
-	int rc = start(&l, report_rd, &report_wr, go_wr, pty_rd, out, err);
+	int rc = start(&l, report_rd, &report_wr, &go_wr, pty_rd, out, err);
 	for (size_t i = 0; i < plan->n_steps; i++)
 		fd_drop(&trees[i]);
 	out->cgroup = l.cgroup;
