@@ -49,7 +49,7 @@ hostile: build
 	@$(BUILD)/tests/hostile/hostile_worker $(BUILD)/drydock-egress $(N) $(SEED)
 # Every system call of the egress that can fail, at the start and while it serves; kill -9 at 120 random moments.
 faults: build
-	@for mode in calls start kill; do tests/faults/run.sh $$mode $(BUILD) || exit 1; done
+	@for mode in calls start kill run; do tests/faults/run.sh $$mode $(BUILD) || exit 1; done
 # MINUTES at load with a fault every few seconds: leaks, wrong verdicts. As root.
 soak: build
 	@tests/soak/soak.sh $(MINUTES) $(BUILD)

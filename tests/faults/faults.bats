@@ -24,7 +24,8 @@ setup_file() {
 	COPY=$(mktemp -d /var/tmp/drydock-faults.XXXXXX) # the checkout may lie where another user cannot look
 	export COPY
 	mkdir -p "$COPY/tests/faults"
-	cp "$DRYDOCK_BUILD/drydock-egress" "$COPY/"
+	cp "$DRYDOCK_BUILD"/{drydock,drydock-egress} "$COPY/"
+	cp -r "$BATS_TEST_DIRNAME/../../data" "$COPY/"
 	cp "$BATS_TEST_DIRNAME"/{run.sh,faults.py} "$DRYDOCK_BUILD/tests/faults/inject" "$COPY/tests/faults/"
 	chmod -R a+rX "$COPY"
 }
@@ -67,4 +68,21 @@ teardown_file() {
 		[ "$status" -eq 0 ]
 		[[ $output == *"0 problems"* ]]
 	done
+}
+
+@test "C-50 a call of drydock run fails: the command sees the same jail or none, and nothing is left behind" {
+	for k in $(kinds); do
+		run faults "$k" run 80
+		echo "$output"
+		[ "$status" -eq 0 ]
+		[[ $output == *"0 problems"* ]]
+	done
+}
+
+@test "C-50 the helper of root's start is killed before it tells the number of pid 1: no session, and no wait for ever" {
+	[ "$(id -u)" -eq 0 ] || skip "an ordinary user's start has no helper"
+	run faults root run 1 - "run write EPERM number"
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[[ $output == *"'the same'"*"0 problems"* ]]
 }

@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """Makes system calls of each process of the egress fail, kills them at random points, and looks at what remains.
 
-usage: faults.py calls|start|kill BIN INJECT [SHARE [SEED [ONLY]]]      (in a network namespace of its own, see run.sh)
+usage: faults.py calls|start|kill|run BIN INJECT [SHARE [SEED [ONLY]]]      (in a network namespace of its own, see run.sh)
   calls  each process, system call by system call, fails in storms and now and then while it serves
   start  each system call of the start fails once
+  run    each system call of `drydock run` fails once, from its start to its end, in every process but the command: the
+         command sees just what it sees without a fault, or it does not run, with a message; nothing is left behind
   kill   one process is killed at a random moment under load
 SHARE: only every SHAREth case (default 1, all); ONLY: those whose name begins so. After each case the egress serves as before, or it is shut, all three
 processes gone, nothing listening, and it said why. What the rules refuse is never reached and never looked up, and at rest
@@ -11,6 +13,7 @@ no descriptor is left over. Exit 0: that is so.
 """
 import os
 import random
+import re
 import shutil
 import signal
 import socket
@@ -510,6 +513,8 @@ def mode_start():
     RNG.shuffle(cases)
     for call, how, n in cases[::SHARE]:
         case = f"start {call} {how} number {n + 1}"
+        if not case.startswith(ONLY):
+            continue
         egress = Egress([INJECT, "--calls", call, "--errno", how, "--skip", str(n), "--times", "1", "--report",
                          f"{DIR}/report", "--"])
         if egress.wait_ready(4):
@@ -567,12 +572,141 @@ def mode_kill():
         egress.end()
 
 
+# What the command can tell of its jail.
+FACTS = r'''
+grep -E "^(Cap|NoNewPrivs|Seccomp|Uid|Gid|Groups)" /proc/self/status | grep -v filters
+for n in cgroup ipc mnt net pid user uts; do
+	[ "$(readlink /proc/self/ns/$n)" = "$(grep "^$n:" host_ns)" ] && echo "SHARED $n" || echo "own $n"
+done
+awk '{ print $5, $6 }' /proc/self/mountinfo | sort
+ls -A / ~ /dev /run /sys/class/net
+for f in /usr/x /etc/x /proc/sys/kernel/x /x; do (: >$f) 2>/dev/null && echo "WRITABLE $f"; done
+(exec 3<>/dev/tcp/127.0.0.66/7001) 2>/dev/null && echo "REACHED by address"
+(exec 3<>/dev/tcp/127.0.0.1/7009) 2>/dev/null && echo "REACHED on loopback"
+exec 3<>/dev/tcp/127.0.0.1/8888 && printf 'CONNECT evil.test:7001 HTTP/1.1\r\nHost: evil.test:7001\r\n\r\n' >&3 && head -n 1 <&3
+exec 3<>/dev/tcp/127.0.0.1/8888 && printf 'CONNECT allowed.test:7001 HTTP/1.1\r\nHost: allowed.test:7001\r\n\r\n' >&3 && head -n 1 <&3
+env | sed 's/=.*//' | sort
+echo whole
+'''
+
+RUN_CALLS = [
+    ("mount", "EPERM"), ("umount2", "EBUSY"), ("move_mount,open_tree,mount_setattr,fsopen,fsmount,fsconfig", "EPERM"),
+    ("pivot_root,chroot", "EPERM"), ("unshare,setns", "EPERM"), ("clone,clone3,fork,vfork", "EAGAIN"),
+    ("open,openat,openat2", "EMFILE"), ("open,openat,openat2", "EACCES"), ("mkdir,mkdirat", "ENOSPC"),
+    ("socket", "ENFILE"), ("bind", "EACCES"), ("listen", "ENOBUFS"), ("sendmsg", "ENOBUFS"), ("recvmsg", "ENOMEM"),
+    ("sendto", "ENOBUFS"), ("recvfrom", "ENOMEM"), ("setsockopt", "EPERM"), ("ioctl", "EPERM"), ("prctl", "EPERM"),
+    ("seccomp", "ENOMEM"), ("capset", "EPERM"), ("setresuid,setresgid,setgroups", "EPERM"),
+    ("landlock_restrict_self,landlock_add_rule", "ENOMEM"), ("write", "ENOSPC"), ("write", "EPERM"), ("read", "EIO"),
+    ("pipe2,socketpair", "EMFILE"), ("dup2,dup3", "EBUSY"), ("fcntl", "EMFILE"), ("execve,execveat", "ENOMEM"),
+    ("epoll_create1,epoll_ctl", "ENOMEM"), ("signalfd4,pidfd_open,inotify_init1,memfd_create", "EMFILE"),
+    ("symlink,symlinkat,mknod,mknodat", "ENOSPC"), ("chdir,fchdir", "EACCES"), ("sethostname", "EPERM"),
+    ("inotify_add_watch", "ENOSPC"), ("stat,lstat,fstat,newfstatat,statx", "EIO"), ("rename,renameat,renameat2", "EIO"),
+    ("flock", "EINTR"), ("setrlimit,prlimit64", "EPERM"), ("mmap,brk", "ENOMEM"), ("close_range", "ENOMEM"),
+    ("wait4", "EINTR"), ("poll,ppoll", "EINTR"), ("epoll_wait,epoll_pwait", "EINTR"), ("chmod,fchmod,chown,fchown", "EPERM"),
+    ("getdents64", "EIO"), ("readlink,readlinkat", "EIO"),
+]
+
+
+def run_once(prefix):
+    env = dict(ENV, HOME=f"{DIR}/home", XDG_STATE_HOME=f"{DIR}/state", XDG_RUNTIME_DIR=f"{DIR}/runtime", USER="lab", TERM="dumb")
+    argv = [f"{BIN}/drydock", "run", "--resolver", "127.0.0.1:5353", "-a", "allowed.test:7001 loopback raw", "--", "/bin/bash",
+            "facts"]
+    done = subprocess.run(list(prefix) + argv, env=env, cwd=f"{DIR}/home/project", stdin=subprocess.DEVNULL,
+                          capture_output=True, text=True, errors="replace", timeout=20, check=False)
+    # each session of root's has a number of its own
+    return done.returncode, re.sub(r"\b([6-9]\d{4})\b", "UNALLOCATED", done.stdout), done.stderr
+
+
+def left_behind():
+    out = [f"runtime folder {n}" for n in os.listdir(f"{DIR}/runtime/drydock")] if os.path.isdir(f"{DIR}/runtime/drydock") else []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            same_net = os.readlink(f"/proc/{pid}/ns/net") == os.readlink("/proc/self/ns/net")
+        except OSError:
+            continue
+        if same_net and text_of(f"/proc/{pid}/comm").startswith("drydock") and is_alive(int(pid)):
+            out.append(f"process {pid}")
+    out += [f"in the project: {n}" for n in os.listdir(f"{DIR}/home/project") if n not in ("facts", "host_ns")]
+    return out
+
+
+def wait_nothing_left():
+    for _ in range(100):
+        left = left_behind()
+        if not left:
+            return left
+        time.sleep(0.05)
+    return left
+
+
+def judge_run(case, rc, out, said, facts):
+    left = wait_nothing_left()
+    if left and all(l.startswith("runtime folder") for l in left):
+        run_once([])  # what could not be removed goes at the next start
+        left = wait_nothing_left()
+    if left:
+        problems.append(f"{case}: left behind: {left}")
+        shutil.rmtree(f"{DIR}/runtime", ignore_errors=True)
+        os.mkdir(f"{DIR}/runtime", 0o700)
+    if out == facts and rc == 0:
+        return "the same"
+    if out:
+        # what is served may stop; what is closed may not open
+        open_now = [l for l in out.splitlines() if l not in facts.splitlines() and not re.match(r"HTTP/1.1 [45]", l)]
+        if open_now or out.count("HTTP/1.1 200") > 1:
+            problems.append(f"{case}: the jail is another one: {open_now[:6]}")
+            return "ANOTHER JAIL"
+        return f"less: status {rc}"
+    # by fcntl stderr seems to be closed, and without memory libc does not get as far as main()
+    if not said.strip() and "fcntl" not in case and "mmap" not in case:
+        problems.append(f"{case}: status {rc} without a word")
+    return f"refused: status {rc}"
+
+
+def mode_run():
+    os.makedirs(f"{DIR}/home/project")
+    os.mkdir(f"{DIR}/runtime", 0o700)
+    with open(f"{DIR}/home/project/facts", "w", encoding="utf-8") as f:
+        f.write(FACTS)
+    with open(f"{DIR}/home/project/host_ns", "w", encoding="utf-8") as f:
+        f.write("".join(os.readlink(f"/proc/self/ns/{n}") + "\n" for n in ("cgroup", "ipc", "mnt", "net", "pid", "user", "uts")))
+    rc, facts, said = run_once([])
+    if rc or "whole" not in facts or "SHARED" in facts or "WRITABLE" in facts or "REACHED" in facts or "HTTP/1.1 200" not in facts:
+        print(f"no session without a fault: {rc} {facts} {said}")
+        sys.exit(1)
+    # wait4() with WNOHANG is never interrupted
+    trace = [INJECT, "--exe", "drydock", "--not-third", "1", "--report", f"{DIR}/report"]
+    cases = []
+    step = max(1, round(SHARE ** 0.5))  # counting takes a session a call: fewer of both
+    calls = [c for c in RUN_CALLS if f"run {c[0]} {c[1]} ".startswith(ONLY) or ONLY.startswith(f"run {c[0]} {c[1]}")]
+    RNG.shuffle(calls)
+    for call, how in calls[::step]:
+        if run_once(trace + ["--calls", call, "--errno", how, "--skip", "1000000", "--"])[0] == 0:
+            cases += [(call, how, n) for n in range(min(int(text_of(f"{DIR}/report").split()[2]), 150))]
+        else:
+            problems.append(f"no session under the tracer of {call}")
+    RNG.shuffle(cases)
+    for call, how, n in cases[::step]:
+        case = f"run {call} {how} number {n + 1}"
+        if not case.startswith(ONLY):
+            continue
+        try:
+            rc, out, said = run_once(trace + ["--calls", call, "--errno", how, "--skip", str(n), "--times", "1", "--"])
+        except subprocess.TimeoutExpired:
+            problems.append(f"{case}: STUCK")
+            continue
+        outcome = judge_run(case, rc, out, said, facts)
+        judge_escapes(case)
+        outcomes[outcome] = outcomes.get(outcome, 0) + 1
+        print(f"{case}: {outcome}: {[l for l in said.strip().splitlines() if l.startswith('drydock')][-1:]}", flush=True)
+
+
 def main():
     print(f"seed {SEED}", flush=True)
     with open(f"{DIR}/rules", "w", encoding="utf-8") as f:
         f.write(RULES)
     start_servers()
-    {"calls": mode_calls, "start": mode_start, "kill": mode_kill}[MODE]()
+    {"calls": mode_calls, "start": mode_start, "kill": mode_kill, "run": mode_run}[MODE]()
     shutil.rmtree(DIR)
     for p in problems:
         print(f"PROBLEM: {p}")

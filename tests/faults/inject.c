@@ -6,7 +6,8 @@
  *
  *   --calls NAME,NAME   which system calls (default: all)     --errno NAME  fail with it
  *   --short N           instead: ask for N bytes at most      --shut 1      instead: shut the socket that is meant, before
- *   --fd N              only when the first argument is N     --not-second N  not when the second argument is N
+ *   --exe PREFIX        only in programs whose file is named so (of those that are started under the tracer)
+ *   --fd N              only when the first argument is N     --not-second N, --not-third N   not when that one is N
  *   --skip N            let the first N through               --every N     then each Nth (default 1)
  *   --times N           at most N times (default: no end)     --report FILE "HIT of SEEN NAME" at the end
  *
@@ -46,17 +47,18 @@ struct tracee {
 	bool is_failing; /* between entry and exit of a call that is to fail */
 	unsigned long long first; /* its first argument */
 	bool is_detached;
+	bool is_exempt; /* runs another program than --exe */
 };
 
 static struct {
 	int calls[MAX_CALLS];
 	size_t n_calls;
-	int err, only_fd, not_second;
+	int err, only_fd, not_second, not_third;
 	long shorten;
 	bool shuts;
 	unsigned long skip, every, times;
-	const char *report;
-} set = {.only_fd = -1, .not_second = -1, .shorten = -1, .every = 1, .times = ~0UL};
+	const char *report, *exe;
+} set = {.only_fd = -1, .not_second = -1, .not_third = -1, .shorten = -1, .every = 1, .times = ~0UL};
 
 static struct tracee tracees[MAX_TRACEES];
 static size_t n_tracees;
@@ -129,7 +131,8 @@ static bool is_meant(const struct __ptrace_syscall_info *info)
 	for (size_t i = 0; i < set.n_calls; i++)
 		is_named |= set.calls[i] == (int)info->entry.nr;
 	if (!is_named || (set.only_fd >= 0 && (int)info->entry.args[0] != set.only_fd) ||
-	    (set.not_second >= 0 && (int)info->entry.args[1] == set.not_second))
+	    (set.not_second >= 0 && (int)info->entry.args[1] == set.not_second) ||
+	    (set.not_third >= 0 && (int)info->entry.args[2] == set.not_third))
 		return false;
 	seen++;
 	if (seen <= set.skip || (seen - set.skip - 1) % set.every || hit >= set.times)
@@ -179,7 +182,7 @@ static void syscall_stop(struct tracee *t)
 		regs.rdi = t->first;
 		(void)ptrace(PTRACE_SETREGS, t->pid, 0, &regs);
 	}
-	if (info.op != PTRACE_SYSCALL_INFO_ENTRY || is_asked_to_end || !is_meant(&info) ||
+	if (info.op != PTRACE_SYSCALL_INFO_ENTRY || is_asked_to_end || t->is_exempt || !is_meant(&info) ||
 	    ptrace(PTRACE_GETREGS, t->pid, 0, &regs) < 0)
 		return;
 	if (set.shuts) {
@@ -207,6 +210,28 @@ static void go_on(struct tracee *t, int request, int sig)
 	(void)ptrace((enum __ptrace_request)request, t->pid, 0, (void *)(intptr_t)sig); /* gone: waitpid() says so */
 }
 
+static void executed(struct tracee *t)
+{
+	char link[64], path[4096];
+
+	(void)snprintf(link, sizeof(link), "/proc/%d/exe", (int)t->pid);
+	ssize_t n = readlink(link, path, sizeof(path) - 1);
+	path[n > 0 ? n : 0] = '\0';
+	const char *name = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
+	t->is_exempt = set.exe && strncmp(name, set.exe, strlen(set.exe)) != 0;
+	t->is_failing = false;
+}
+
+/* A child begins as what its parent is. */
+static void forked(const struct tracee *t)
+{
+	unsigned long child = 0;
+	bool is_exempt = t->is_exempt;
+
+	if (ptrace(PTRACE_GETEVENTMSG, t->pid, 0, &child) == 0 && child)
+		find((pid_t)child)->is_exempt = is_exempt;
+}
+
 static void stopped(pid_t pid, int status)
 {
 	struct tracee *t = find(pid);
@@ -220,7 +245,11 @@ static void stopped(pid_t pid, int status)
 		bool is_group = sig == SIGSTOP || sig == SIGTSTP || sig == SIGTTIN || sig == SIGTTOU;
 		go_on(t, is_group ? PTRACE_LISTEN : PTRACE_SYSCALL, 0);
 	} else if (event) {
-		go_on(t, PTRACE_SYSCALL, 0);
+		if (event == PTRACE_EVENT_EXEC)
+			executed(t);
+		else
+			forked(t);
+		go_on(find(pid), PTRACE_SYSCALL, 0);
 	} else {
 		go_on(t, PTRACE_SYSCALL, sig);
 	}
@@ -322,8 +351,12 @@ int main(int argc, char **argv)
 			set.only_fd = atoi(value);
 		else if (strcmp(name, "--not-second") == 0)
 			set.not_second = atoi(value);
+		else if (strcmp(name, "--not-third") == 0)
+			set.not_third = atoi(value);
 		else if (strcmp(name, "--shut") == 0)
 			set.shuts = true;
+		else if (strcmp(name, "--exe") == 0)
+			set.exe = value;
 		else if (strcmp(name, "--skip") == 0)
 			set.skip = strtoul(value, NULL, 10);
 		else if (strcmp(name, "--every") == 0)
