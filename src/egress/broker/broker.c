@@ -376,6 +376,10 @@ static void take_open(struct broker *b, const struct wire_open *q)
 		refuse_at_once(b, q, &asked, REASON_BUDGET, "too many flows at once");
 		return;
 	}
+	if (!may_ask && !broker_take_name(b, &asked)) {
+		refuse_at_once(b, q, &asked, REASON_BUDGET, "too many new names below wildcard rules");
+		return;
+	}
 	if (!may_ask && !broker_take_budgets(b, &asked.verdict)) {
 		refuse_at_once(b, q, &asked, REASON_BUDGET, NULL);
 		return;
@@ -423,6 +427,12 @@ bool broker_take_budgets(struct broker *b, const struct verdict *v)
 	const struct verdict session = {.budget = *ruleset_budget(b->set.rules), .rule_id = BUDGET_SESSION_ID};
 
 	return budget_take(&b->budget, v, now_ms) && budget_take(&b->budget, &session, now_ms);
+}
+
+bool broker_take_name(struct broker *b, const struct question *asked)
+{
+	return asked->has_address || asked->verdict.is_exact ||
+	       wild_take(&b->wild, &asked->name, loop_now_ms(b->set.loop));
 }
 
 /* The one record at the end of a flow. @reason: what the worker's step 7 refused, or REASON_NONE */
@@ -806,6 +816,7 @@ void broker_free(struct broker *b)
 	outbox_drop(&b->to_names);
 	budget_drop(&b->budget);
 	cache_drop(&b->cache);
+	wild_drop(&b->wild);
 	free(b);
 }
 

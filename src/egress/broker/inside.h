@@ -9,6 +9,7 @@
 #include "egress/broker/flows.h"
 #include "egress/broker/outbox.h"
 #include "egress/broker/question.h"
+#include "egress/broker/wild.h"
 #include "egress/wire/chan.h"
 
 /** struct dns_ask - a DNS question that waits for the user (broker_settings, ask_ms) */
@@ -28,6 +29,7 @@ struct broker {
 	struct loop_timer poll_timer, resolve_timer;
 	struct budget budget;
 	struct cache cache;
+	struct wild wild;
 	struct clients clients;
 	uint64_t last_ask;
 	bool is_starting; /* broker_start_waiting() runs: what it refuses must not start it again */
@@ -62,6 +64,9 @@ void broker_count(struct broker *b, struct upstream *u);
 
 /** broker_take_budgets() - count one more connection for the rule of @v and for the session; false when one is spent */
 bool broker_take_budgets(struct broker *b, const struct verdict *v);
+
+/** broker_take_name() - count a new name below a wildcard; false when there are too many. Before budgets are taken */
+bool broker_take_name(struct broker *b, const struct question *asked);
 
 /** broker_dns_answer() - send the verdict on a DNS question, and record it */
 void broker_dns_answer(struct broker *b, const struct wire_ask_dns *q, const struct question *asked);

@@ -124,7 +124,7 @@ static bool revise(struct broker *b, struct upstream *u, bool is_other_proxy)
 	u->verdict = asked.verdict; /* the old one points into rules that go away */
 	switch (u->state) {
 	case UPSTREAM_ASKING:
-		if (asked.reason == REASON_NONE && broker_take_budgets(b, &u->verdict))
+		if (asked.reason == REASON_NONE && broker_take_name(b, &asked) && broker_take_budgets(b, &u->verdict))
 			upstream_enter(u, UPSTREAM_WAITING);
 		else if (asked.reason != REASON_NOT_ALLOWLISTED && asked.reason != REASON_PORT_NOT_ALLOWED)
 			broker_refuse(b, u, asked.reason == REASON_NONE ? REASON_BUDGET : asked.reason, NULL, NULL);

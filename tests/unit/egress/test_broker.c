@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* tests/unit/egress/test_broker.c - the broker between a worker and a resolver that this test plays */
 #include "egress/broker/broker.h"
+#include "egress/broker/wild.h"
 #include "base/fs.h"
 #include "base/own.h"
 #include "egress/wire/chan.h"
@@ -57,7 +58,7 @@ static struct broker_settings sidecar;
 static void set_up(struct bench *t, const char *rules)
 {
 	struct err err = {0};
-	char text[2048] = "";
+	char text[16384] = "";
 
 	*t = (struct bench){.log = tmpfile()};
 	t->listener = listen_on_loopback(&t->port);
@@ -442,6 +443,35 @@ static void what_the_resolver_says_becomes_a_reason(void **state)
 	tear_down(&t);
 }
 
+/* Labels below a wildcard are the program's own words: each new name carries them to somebody's name server. */
+static void new_names_below_a_wildcard_are_asked_for_so_many_times_a_minute(void **state)
+{
+	(void)state;
+	struct bench t;
+	char name[40];
+	set_up_started(&t, "allow *.w.example\nallow known.example\nallow known.w.example\n");
+	for (unsigned i = 0; i <= WILD_A_MINUTE; i++) {
+		struct wire_resolved none = {.status = RESOLVED_NO_SUCH_NAME};
+		(void)snprintf(name, sizeof(name), "secret%u.w.example", i); /* fits */
+		ask(&t, i + 1, name, 443);
+		if (i == WILD_A_MINUTE)
+			break;
+		none.ask = expect_resolve(&t, name);
+		assert_int_equal(chan_send(&t.names, WIRE_RESOLVED, &none, NULL, 0, 0), 0);
+		expect_refused(&t, i + 1, REASON_NO_SUCH_NAME);
+	}
+	expect_refused(&t, WILD_A_MINUTE + 1, REASON_BUDGET);
+	expect_audit(&t, "secret120", "too many new names");
+	/* what was asked for before, and what a rule names, is still served */
+	ask(&t, 200, "secret0.w.example", 443);
+	expect_refused(&t, 200, REASON_NO_SUCH_NAME);
+	ask(&t, 201, "known.example", 443);
+	expect_resolve(&t, "known.example");
+	ask(&t, 202, "known.w.example", 443);
+	expect_resolve(&t, "known.w.example");
+	tear_down(&t);
+}
+
 static void one_question_serves_all_who_ask_for_the_name_meanwhile(void **state)
 {
 	(void)state;
@@ -546,7 +576,10 @@ static void more_flows_than_fit_are_refused(void **state)
 {
 	(void)state;
 	struct bench t;
-	set_up_started(&t, "allow *.api.example:443\n");
+	char rules[16384] = "n.api.example\n"; /* each by name: below a wildcard not so many may come at once */
+	for (size_t i = 1, n = strlen(rules); i <= 400; i++)
+		n += (size_t)snprintf(rules + n, sizeof(rules) - n, "n%zu.api.example\n", i); /* fits */
+	set_up_started(&t, rules);
 	for (uint64_t flow = 1; flow <= 400; flow++) {
 		char name[32];
 		(void)snprintf(name, sizeof(name), "n%d.api.example", (int)flow);
@@ -819,6 +852,7 @@ int main(void)
 		cmocka_unit_test(a_literal_needs_an_address_rule_and_one_spelling),
 		cmocka_unit_test(the_users_own_host_opens_by_its_name_only),
 		cmocka_unit_test(what_the_resolver_says_becomes_a_reason),
+		cmocka_unit_test(new_names_below_a_wildcard_are_asked_for_so_many_times_a_minute),
 		cmocka_unit_test(one_question_serves_all_who_ask_for_the_name_meanwhile),
 		cmocka_unit_test(a_closed_port_is_unreachable_and_the_next_address_is_tried),
 		cmocka_unit_test(a_flow_closed_while_it_is_resolved_is_forgotten),
