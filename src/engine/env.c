@@ -207,6 +207,8 @@ int env_make(const struct env_spec *spec, struct env *out, struct err *err)
 		rc = put_set(spec, &env, err);
 	if (rc == 0 && spec->has_proxy)
 		rc = put_proxy(&env, err);
+	if (rc == 0 && spec->has_proxy)
+		rc = put_named(&env, "DRYDOCK_HELP", "http://drydock.internal/", err);
 	if (rc == 0)
 		rc = put_named(&env, "DRYDOCK_SESSION", spec->session_id, err);
 	if (rc == 0)

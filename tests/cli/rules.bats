@@ -100,3 +100,28 @@ hostile() {
 	lacks "$out" "drydock allow" || return 1
 }
 @test "a name that would fool a shell or a terminal is escaped, and no command is made of it" { each hostile; }
+
+help_inside() {
+	expect 0 drydock run -q -a ok.test --deny bad.test -- sh -c 'curl -s https://evil.test/; curl -s http://bad.test/
+		curl -s http://drydock.internal/; echo ---; curl -s http://drydock.internal/policy
+		echo ---; curl -s "http://drydock.internal/why?host=evil.test"
+		echo ---; curl -s -H "Accept: application/json" http://drydock.internal/policy' || return 1
+	has "$out" "This command runs in a drydock session" || return 1
+	has "$out" "evil.test:443  x1  not-allowlisted" && has "$out" "bad.test:80  x1  denied-by-rule" || return 1
+	lacks "$out" "ok.test" || return 1
+	printf '%s' "${out##*---}" | jq -e '.v == 1 and (.refused | length == 2)' >/dev/null || return 1
+	lacks "$(cat "$(newest_session)/audit.jsonl")" "drydock.internal" || return 1
+	# a program that knows nothing of proxies is led there too, and to no other port
+	expect 0 drydock run -q -- sh -c 'unset http_proxy HTTP_PROXY https_proxy HTTPS_PROXY
+		getent hosts nothing.test; curl -s http://drydock.internal/policy; curl -s http://drydock.internal:8080/ >&2 || true' || return 1
+	has "$out" "nothing.test" && lacks "$out" "This command runs" || return 1
+	# and it is another session's business what another was refused
+	lacks "$out" "evil.test"
+}
+@test "C-32 inside, http://drydock.internal/ tells what this session was refused, and nothing of the allowlist" { each help_inside; }
+
+inside_hint() {
+	expect 0 drydock run -q --mount "ro:$PREFIX" -- sh -c "$PREFIX/bin/drydock why; echo rc \$?" || return 1
+	has "$err" "curl http://drydock.internal/why" && has "$out" "rc 6"
+}
+@test "why inside a session says where the answer is" { each inside_hint; }

@@ -4,6 +4,7 @@
  * answered with is made up here (names.h); its other types have no data, so nobody learns of ECH keys or of a
  * second endpoint (SVCB, HTTPS). Every other name does not exist (NXDOMAIN is what no resolver library retries).
  */
+#include "base/clock.h"
 #include "base/own.h"
 #include "egress/worker/front.h"
 #include "egress/worker/worker.h"
@@ -144,6 +145,7 @@ static void verdict(struct asker *asker, const struct wire_dns_verdict *v)
 	if (f)
 		f->dns = NULL; /* it may end while it is answered */
 	if (v->reason != REASON_NONE) {
+		help_note(&a->w->help, span_make(a->name.text, a->name.n), 0, v->reason, clock_wall_ms());
 		answer_refused(&a->to, &a->q, v->reason);
 	} else if (name_parse(span_make(v->name, v->name_n), &name) != NAME_IS_HOST) {
 		worker_over(a->w, "DNS_VERDICT without a name", true);
@@ -204,7 +206,8 @@ static void take_question(struct worker *w, const struct target *to, struct span
 		answer_refused(to, &q, REASON_MALFORMED);
 		return;
 	}
-	struct named *e = names_fresh(&w->names, &name, loop_now_ms(w->loop));
+	struct named *e = help_is_for(asked) ? names_give(&w->names, &name, false, loop_now_ms(w->loop))
+					     : names_fresh(&w->names, &name, loop_now_ms(w->loop));
 	if (e)
 		answer_allowed(w, to, &q, e);
 	else

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "egress/worker/front.h"
+#include "egress/worker/refuse.h"
 #include "egress/worker/worker.h"
 
 #include <sys/socket.h>
@@ -36,6 +37,10 @@ void front_transparent_start(struct flow *f)
 	if (f->named)
 		f->named->n_flows++;
 	f->front = f->named ? FRONT_TRANSPARENT : FRONT_ADDRESS;
+	if (f->named && f->port == HELP_PORT && help_is_for(span_of(f->named->text))) {
+		refuse_until_help(f);
+		return;
+	}
 	if (flow_set_host(f, span_of(f->named ? f->named->text : text)))
 		flow_ask(f, f->named ? SEEN_IN_DNS_TABLE : SEEN_AS_ADDRESS);
 	else

@@ -112,6 +112,10 @@ static enum step fail_server(struct flow *f, enum reason reason)
 
 void http_take_head(struct flow *f, const struct http_head *head)
 {
+	if (help_is_for(head->host) && (!head->port || head->port == HELP_PORT)) {
+		refuse_with_help(f, head);
+		return;
+	}
 	f->port = head->port ? head->port : DEFAULT_PORT;
 	f->wants_json = http_wants_json(head);
 	if (flow_set_host(f, head->host))

@@ -96,8 +96,15 @@ static void refuse_transparent(struct flow *f, const struct wire_refused *why)
 	}
 }
 
+/* So that the contained program can ask later what it was refused (help.h). */
+static void note_for_help(struct flow *f, uint32_t reason)
+{
+	help_note(&f->w->help, f->host ? span_of(f->host) : (struct span){0}, f->port, reason, clock_wall_ms());
+}
+
 void refuse_flow(struct flow *f, const struct wire_refused *why)
 {
+	note_for_help(f, why->reason);
 	if (f->http) {
 		refuse_http(f, why); /* requests were read already: that is what it speaks */
 		return;
@@ -129,6 +136,7 @@ void refuse_late(struct flow *f, enum reason reason, struct span seen, uint8_t a
 {
 	struct wire_refused why = {.reason = reason};
 
+	note_for_help(f, reason);
 	flow_end_upstream(f, reason, seen);
 	if (f->http)
 		refuse_http(f, &why);
@@ -157,6 +165,36 @@ void refuse_stranger(struct flow *f, struct span host)
 	refuse_unasked(f, REASON_WRONG_SESSION, SEEN_IN_HTTP, host);
 }
 
+void refuse_with_help(struct flow *f, const struct http_head *head)
+{
+	AUTO(buf) struct buf text = {.max = HELP_MAX_BYTES};
+
+	if (help_page(&f->w->help, head, http_wants_json(head), &text))
+		say_and_end(f, text.p, text.n);
+	else
+		flow_reset(f);
+}
+
+void refuse_until_help(struct flow *f)
+{
+	wait_then_refuse(f, &(struct wire_refused){.reason = REASON_MALFORMED}, WAIT_HEAD);
+}
+
+/* The request of a transparent flow to the help pages; false when it is none. */
+static bool answer_help(struct flow *f)
+{
+	struct http_head head;
+	const char *why;
+
+	if (!f->named || !help_is_for(span_of(f->named->text)) ||
+	    http_request_parse(buf_span(&f->in), &head, &why) != PARSE_DONE || !help_is_for(head.host))
+		return false;
+	f->waits_for = WAIT_NOTHING;
+	mem_drop(&f->refusal);
+	refuse_with_help(f, &head);
+	return true;
+}
+
 /* What the client said so far is enough to answer it; false while it is not. */
 static bool may_answer(struct flow *f, enum flow_read got)
 {
@@ -176,6 +214,8 @@ static bool may_answer(struct flow *f, enum flow_read got)
 
 static void answer_waiting(struct flow *f)
 {
+	if (f->waits_for == WAIT_HEAD && answer_help(f))
+		return;
 	AUTO(mem) struct wire_refused *why = TAKE(f->refusal);
 	bool is_tls = f->waits_for == WAIT_HELLO;
 

@@ -10,6 +10,7 @@
  */
 #pragma once
 #include "egress/worker/flow.h"
+#include "proto/http_head.h"
 
 /** refuse_flow() - the broker said no, or the flow broke a rule of ours before anything was asked */
 void refuse_flow(struct flow *f, const struct wire_refused *why);
@@ -25,6 +26,12 @@ void refuse_malformed(struct flow *f, enum wire_source seen_in, struct span host
 
 /** refuse_stranger() - the request carries another session's token; as refuse_malformed() */
 void refuse_stranger(struct flow *f, struct span host);
+
+/** refuse_with_help() - answer @head, whose host is that of the help pages, with one of them */
+void refuse_with_help(struct flow *f, const struct http_head *head);
+
+/** refuse_until_help() - a transparent flow to the help pages: answer the request that comes */
+void refuse_until_help(struct flow *f);
 
 /** refuse_go_on() - FLOW_LINGER: say the rest, then read on until the client has closed or linger_ms is over */
 void refuse_go_on(struct flow *f);

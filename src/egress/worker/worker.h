@@ -15,6 +15,7 @@
 #include "egress/worker/flow.h"
 #include "egress/worker/front.h"
 #include "egress/worker/guard.h"
+#include "egress/worker/help.h"
 #include "egress/worker/names.h"
 #include "egress/worker/pipes.h"
 
@@ -73,6 +74,7 @@ struct worker {
 	struct pipes pipes;
 	struct names names;
 	struct guard guard;
+	struct help help;
 	struct dns_ask_list dns_asks;
 	const char *why_over; /* NULL while all is well */
 	bool is_breach;
