@@ -26,6 +26,7 @@
 	X(preset, "Policy", "ready-made groups of rules")                                          \
 	X(log, "Evidence", "what a session was allowed and refused")                               \
 	X(watch, "Evidence", "see decisions as they are made, and answer them")                     \
+	X(mode, "Set-up", "which mode is in force, and choosing one")                              \
 	X(render, "Set-up", "print the docker engine's compose files, merged")                      \
 	X(completion, "Set-up", "what a shell needs to complete command lines")                   \
 	X(version, "Set-up", "print the version")                                                  \

@@ -441,6 +441,20 @@ static int take_lock(const struct here *h)
 	return 0;
 }
 
+/* Who decides is cli/mode.h; here the line is only checked, so that a wrong one stops everything. */
+static int take_mode(const struct here *h, struct span left)
+{
+	struct span word = next_word(&left);
+	bool is_dood = span_is(word, "dood");
+	if ((!is_dood && !span_is(word, "contain")) || next_word(&left).n)
+		return bad(h, word.n ? word : h->line, "mode takes 'contain' or 'dood'");
+	if (h->file->layer == LAYER_PRESET || h->file->layer == LAYER_FLAG)
+		return bad(h, h->line, "'mode' belongs to your own configuration, or to a project's file");
+	if (is_dood && h->file->layer != LAYER_USER)
+		return bad(h, word, "dood gives up all containment: only your own configuration may say it");
+	return 0;
+}
+
 static int take_presets(const struct here *h, struct span left)
 {
 	if (h->file->layer == LAYER_PRESET) {
@@ -492,7 +506,7 @@ static bool looks_like_host(struct span word)
 int loader_line(struct loader *l, struct loader_file *file, struct span line)
 {
 	static const char *const words[] = {"allow", "deny",  "telemetry", "preset", "env",	"keep",	  "arg",
-					    "mount", "limit", "lock",	   "title",  "command", "source", "budget",
+					    "mount", "limit", "lock",	   "title",  "command", "source", "budget", "mode",
 					    "upstream-proxy", "no-upstream-proxy"};
 	struct here h = {.l = l, .file = file, .line = line};
 	struct span left = line, word = next_word(&left);
@@ -524,6 +538,8 @@ int loader_line(struct loader *l, struct loader_file *file, struct span line)
 		return take_mounts(&h, left);
 	if (span_is(word, "limit"))
 		return take_limit(&h, left);
+	if (span_is(word, "mode"))
+		return take_mode(&h, left);
 	if (span_is(word, "lock"))
 		return take_lock(&h);
 	if (span_is(word, "title") || span_is(word, "command") || span_is(word, "source"))

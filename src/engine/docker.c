@@ -370,7 +370,8 @@ static void copy_args(const struct tool_args *from, struct tool_args *to)
 		tool_args_add(to, from->items[i], NULL);
 }
 
-static int create_all(struct engine_session *s, struct err *err)
+/* Creates what compose has to, and starts nothing. @agent, @others: which of the two. */
+static int create(struct engine_session *s, bool agent, bool others, struct err *err)
 {
 	static struct tool_args args; /* big; used and dropped here */
 	struct tool tool;
@@ -378,8 +379,10 @@ static int create_all(struct engine_session *s, struct err *err)
 
 	copy_args(&s->compose, &args);
 	tool_args_add(&args, "up", "--no-start", "--no-build", NULL);
-	if (s->input == DOCKER_STDIN_STREAM) /* the agent comes later, by `run` */
+	if (!agent)
 		tool_args_add(&args, "drydock-egress", s->topology == ENGINE_SEALED ? "drydock-net" : NULL, NULL);
+	else if (!others)
+		tool_args_add(&args, "--no-deps", "drydock", NULL);
 	int rc = tool_run("compose", &args, s->compose_env.vars, &tool, &status, err);
 	tool_args_drop(&args);
 	if (rc == 0) {
@@ -510,21 +513,29 @@ static int attach_second(struct engine_session *s, struct err *err)
 	return 0;
 }
 
+/*
+ * An agent that reads a stream comes later, by `run`. v1 gives a container the network of another one only when that
+ * runs, so its sealed agent is created after the holder was started.
+ */
 static int bring_up(struct engine_session *s, enum compose_kind kind, struct err *err)
 {
 	const struct docker_expect expect = expectation(s);
+	bool by_run = s->input == DOCKER_STDIN_STREAM, is_contained = s->mode == ENGINE_CONTAIN;
+	bool is_late = !by_run && is_contained && kind == COMPOSE_V1 && s->topology == ENGINE_SEALED;
 
-	bool has_agent = s->input != DOCKER_STDIN_STREAM;
-	int rc = has_agent || s->mode == ENGINE_CONTAIN ? create_all(s, err) : 0;
-	if (rc == 0 && s->mode == ENGINE_CONTAIN && s->topology == ENGINE_BRIDGE && kind == COMPOSE_V1)
+	int rc = is_contained || !by_run ? create(s, !by_run && !is_late, true, err) : 0;
+	if (rc == 0 && is_contained && s->topology == ENGINE_BRIDGE && kind == COMPOSE_V1)
 		rc = attach_second(s, err);
-	if (rc == 0 && s->mode == ENGINE_CONTAIN) {
-		rc = docker_check(&s->cli, &expect, has_agent, NULL, err);
-		if (rc == 0)
-			rc = start_egress(s, err);
-		if (rc == 0)
-			rc = wait_healthy(s, err);
-	}
+	if (rc == 0 && is_contained)
+		rc = docker_check(&s->cli, &expect, !by_run && !is_late, NULL, err);
+	if (rc == 0 && is_contained)
+		rc = start_egress(s, err);
+	if (rc == 0 && is_contained)
+		rc = wait_healthy(s, err);
+	if (rc == 0 && is_late)
+		rc = create(s, true, false, err);
+	if (rc == 0 && is_late)
+		rc = docker_check(&s->cli, &expect, true, NULL, err);
 	if (rc < 0)
 		remove_all(s);
 	return rc;

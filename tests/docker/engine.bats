@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # drydock run --engine docker on a real dockerd, by compose v2 (v1 where that cannot be had; ENGINE_COMPOSE=v1 forces it).
-# C-43 a contained session starts only on networks that are as they must be. C-44 every end takes its containers down.
+# C-70 a contained session starts only on networks that are as they must be. C-71 every end takes its containers down.
 bats_require_minimum_version 1.5.0
 load helpers
 
@@ -85,7 +85,7 @@ ended() {
 	[ "$status" -eq 1 ]
 }
 
-@test "C-44 TERM, and docker rm -f of either container, end the session and leave nothing" {
+@test "C-71 TERM, and docker rm -f of either container, end the session and leave nothing" {
 	[ "$(cat "$RIG/term.rc")" -gt 128 ]
 	[ ! -s "$RIG/term.left" ]
 	[ "$(cat "$RIG/agentless.rc")" -ne 0 ]
@@ -93,24 +93,24 @@ ended() {
 	[ ! -s "$RIG/headless.left" ]
 }
 
-@test "C-44 without its sidecar an agent reaches nothing" {
+@test "C-71 without its sidecar an agent reaches nothing" {
 	run cat "$RIG/headless.curl"
 	[[ $output != *hello* ]]
 	[[ $output != *rc=0* ]]
 }
 
-@test "C-43 a network that is not internal is refused, with the command that removes it" {
+@test "C-70 a network that is not internal is refused, with the command that removes it" {
 	ended open-network 125
 	grep -q 'is not internal' "$RIG/open-network.err"
 	grep -q 'docker network rm drydock_internal' "$RIG/open-network.err"
 }
 
-@test "C-43 a network by which the host is reached is refused" {
+@test "C-70 a network by which the host is reached is refused" {
 	ended gateway 125
 	grep -q 'has a gateway' "$RIG/gateway.err"
 }
 
-@test "C-43 the twin: when the wrong network is gone the right one is made" {
+@test "C-70 the twin: when the wrong network is gone the right one is made" {
 	ended again 0
 	grep -qx fine "$RIG/again.out"
 	grep -q '^true .*inhibit_ipv4:true' "$RIG/network"
