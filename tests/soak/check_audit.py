@@ -18,6 +18,7 @@ import sys
 
 ALLOW, DENY, TELEMETRY = "allow", "deny", "telemetry"
 OPTIONS = {"private", "loopback", "raw", "tls", "http", "ech", "no-sni"}
+FULL = ("too many flows at once", "too many new names below wildcard rules")
 OWN_HOST = "host.drydock.internal"
 
 # Reasons that rules alone decide, and those that come after an allow.
@@ -283,7 +284,7 @@ class Checker:
             address = strict_address(record.get("address", ""))
             if address is None or may_lead(self.policy, question.options, address, record["port"]):
                 self.problem(record, "the address is one that the rule opens")
-        elif reason == "budget" and not self.policy.limited and record.get("error") != "too many flows at once":
+        elif reason == "budget" and not self.policy.limited and record.get("error") not in FULL:
             self.problem(record, "no rule has a budget")
 
     def opened(self, record):
@@ -308,6 +309,8 @@ class Checker:
 
     def dns(self, record):
         allowed = record.get("verdict") == "allow"
+        if record.get("reason") == "budget":
+            allowed = True  # that many new names below a wildcard are not answered, though they are allowed
         if allowed != any_port(self.policy, record.get("name", "")):
             self.problem(record, f"DNS said {record.get('verdict')}")
 
