@@ -25,6 +25,7 @@
 	X(init, "Policy", "write a .drydock for this project")                                     \
 	X(preset, "Policy", "ready-made groups of rules")                                          \
 	X(log, "Evidence", "what a session was allowed and refused")                               \
+	X(report, "Evidence", "a session on one page, to show to somebody")                        \
 	X(watch, "Evidence", "see decisions as they are made, and answer them")                     \
 	X(mode, "Set-up", "which mode is in force, and choosing one")                              \
 	X(render, "Set-up", "print the docker engine's compose files, merged")                      \
