@@ -8,6 +8,7 @@
 #include "cli/options.h"
 #include "cli/place.h"
 #include "cli/term.h"
+#include "engine/docker_gc.h"
 #include "jail/cgroup.h"
 
 enum { OUT_MAX_BYTES = 8 << 20 };
@@ -32,7 +33,7 @@ void cmd_gc_help(struct buf *out)
 {
 	/* constants: they fit */
 	(void)buf_putf(out, "Usage: drydock gc [OPTIONS]\n\n"
-			    "Removes what sessions that were killed have left (runtime folders, cgroups), and the "
+			    "Removes what sessions that were killed have left (runtime folders, cgroups,\ncontainers), and the "
 			    "records\nof sessions that ended long ago. What runs, and what was started with --keep, "
 			    "stays.\n\n");
 	options_print(gc_options, out);
@@ -64,6 +65,20 @@ static void on_removed(const char *path, void *arg)
 	(void)buf_put(&r->out, "\n", 1);
 }
 
+static void on_container(const char *name, void *arg)
+{
+	struct removal *r = arg;
+	r->n++;
+	if (!r->is_json) {
+		(void)buf_putf(&r->out, "%-8s %s\n", r->kind, name); /* term_put() reports a cut */
+		return;
+	}
+	json_open(&r->json, NULL, '{');
+	json_str(&r->json, "kind", r->kind);
+	json_str(&r->json, "name", name);
+	json_close(&r->json, '}');
+}
+
 static int collect(const struct gc_flags *flags, struct removal *r, struct err *err)
 {
 	const struct session_roots *roots = &r->place->roots;
@@ -74,6 +89,9 @@ static int collect(const struct gc_flags *flags, struct removal *r, struct err *
 	r->kind = "cgroup";
 	if (rc == 0)
 		cgroup_sweep(flags->is_dry, on_removed, r);
+	r->kind = "container";
+	if (rc == 0)
+		rc = docker_gc(NULL, false, flags->is_dry, on_container, r, err);
 	r->kind = "record";
 	return rc < 0 ? rc
 		      : session_remove_old(roots, clock_wall_ms(), older_than_s, flags->is_dry, on_removed, r, err);

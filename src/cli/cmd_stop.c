@@ -13,6 +13,7 @@
 #include "cli/options.h"
 #include "cli/place.h"
 #include "cli/term.h"
+#include "engine/docker_gc.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -174,6 +175,20 @@ static int add_named(const struct place *place, const struct option_list *words,
 	return rc;
 }
 
+/* A container goes on when its session's command line is killed: then it is all that is left to stop. */
+static bool stop_orphans(const struct stop_flags *flags, const struct option_list *words, struct err *err)
+{
+	int n = flags->is_all ? docker_gc(NULL, true, false, NULL, NULL, err) : 0;
+
+	for (size_t i = 0; n >= 0 && i < words->n; i++) {
+		int more = docker_gc(words->items[i], true, false, NULL, NULL, err);
+		n = more < 0 ? more : n + more;
+		if (more == 0)
+			return false;
+	}
+	return n > 0;
+}
+
 static int stop(const struct stop_flags *flags, const struct option_list *words)
 {
 	static struct place place; /* big, and there is one */
@@ -189,6 +204,11 @@ static int stop(const struct stop_flags *flags, const struct option_list *words)
 		for (size_t i = 0; i < n; i++)
 			fd_drop(&targets[i].pidfd);
 		bool is_none = rc == -ENOENT || rc == -ESRCH;
+		struct err other = {0};
+		if (is_none && words->n && stop_orphans(flags, words, &other)) {
+			term_notice("its command line was gone; its containers are removed");
+			return EXIT_OK;
+		}
 		term_error(is_none ? "no such session" : "cannot stop it", &err, 0);
 		return is_none ? EXIT_NO_SESSION : EXIT_FAILED;
 	}
@@ -198,7 +218,11 @@ static int stop(const struct stop_flags *flags, const struct option_list *words)
 	for (size_t i = 0; i < n; i++) {
 		end_one(&targets[i], deadline);
 		fd_drop(&targets[i].pidfd);
+		if (targets[i].how == STOPPED_KILLED) /* whoever was killed could not tidy up */
+			(void)docker_gc(targets[i].id, true, false, NULL, NULL, NULL);
 	}
+	if (flags->is_all)
+		(void)stop_orphans(flags, words, NULL); /* what is left is gc's */
 	(void)session_sweep(&place.roots, false, NULL, NULL, NULL); /* the next start does it too */
 	if (n == 0 && !flags->is_json)
 		term_notice("no session is running");
