@@ -10,9 +10,11 @@
 #include "cli/place.h"
 #include "cli/screen.h"
 #include "cli/term.h"
-#include "config/rulefile.h"
+#include "config/config.h"
+#include "config/trust.h"
 #include "egress/wire/control.h"
 #include "report/board.h"
+#include "report/meta.h"
 #include "report/segments.h"
 
 #include <dirent.h>
@@ -227,23 +229,39 @@ static int rule_of(const struct board_row *row, const char *action, const char *
 	return rulefile_rule(text, is_deny ? RULE_DENY : RULE_ALLOW, out, err);
 }
 
-static int put_in_project(struct watch *w, const char *rule, struct err *err)
+/* In the .drydock of the session's own project, wherever this view was started; a trust that was there stays. */
+static int put_in_project(struct watch *w, const char *id, const char *rule, enum trust_state *out, struct err *err)
 {
-	char path[PATH_MAX + 16];
+	char path[PATH_MAX + 96];
 	const char *const lines[] = {rule, NULL};
-	(void)snprintf(path, sizeof(path), "%s/.drydock", w->place.project);
+	struct meta meta;
+	size_t n_changed;
+
+	(void)snprintf(path, sizeof(path), "%s/%s/meta.json", w->place.roots.state, id);
+	int rc = meta_read(path, &meta, err);
+	if (rc < 0)
+		return rc;
+	bool has_project = meta.project[0];
+	(void)snprintf(path, sizeof(path), "%s/.drydock", meta.project);
+	meta_drop(&meta);
+	if (!has_project)
+		return err_set(err, 0, "session %s has no project", id);
+	rc = config_check_project("rule", span_of(rule), err);
+	if (rc < 0)
+		return rc;
 	const struct rulefile edit = {.path = path,
 				      .bare = RULE_ALLOW,
 				      .mode = 0644,
 				      .lines = lines,
-				      .head = "# What this project's agent may reach. Review with: drydock rules\n"};
-	return rulefile_add(&edit, NULL, err);
+				      .head = "# What this project's agent may reach. See drydock-policy(5); review: drydock trust\n"};
+	return trust_edit(w->place.trust_dir, &edit, false, &n_changed, out, err);
 }
 
 static void act(struct watch *w, int key)
 {
 	const struct board_row *row = selected_row(w);
 	char rule[RULE_TEXT_BYTES];
+	enum trust_state state = TRUST_OK;
 	struct err err = {0};
 
 	if (!row) {
@@ -254,9 +272,11 @@ static void act(struct watch *w, int key)
 	if (rc == 0)
 		rc = live_add_rules(&w->place.roots, w->sessions[row->session].id, span_of(rule), NULL, &err);
 	if (rc == 0 && key == 'p')
-		rc = put_in_project(w, rule, &err);
+		rc = put_in_project(w, w->sessions[row->session].id, rule, &state, &err);
 	if (rc < 0)
 		say(w, "not done: %s", err.text);
+	else if (key == 'p' && state != TRUST_OK)
+		say(w, "for this session and in .drydock, which is not trusted yet (drydock trust): %s", rule);
 	else
 		say(w, "%s: %s", key == 'p' ? "for this session and in .drydock" : "for this session", rule);
 }

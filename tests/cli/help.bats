@@ -143,3 +143,18 @@ setup() {
 	EOF
 	[ -z "${out//[[:space:]]/}" ]
 }
+
+@test "help has topics, and a misspelt one gets a suggestion" {
+	expect 0 drydock help help
+	has "$out" "Topics: policy exit-codes files"
+	for topic in policy exit-codes files; do
+		expect 0 drydock help "$topic"
+		[ -n "$out" ]
+	done
+	expect 2 drydock help plicy
+	has "$err" "did you mean 'policy'?"
+	# what the rules' help shows are rules
+	while read -r rule; do
+		expect 0 drydock allow -n -- $rule
+	done < <(drydock help policy | sed -n 's/^  //p' | grep -v '^deny\|^preset' | sed 's/  .*//')
+}
