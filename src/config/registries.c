@@ -69,7 +69,7 @@ static bool holds_urls(const struct ecosystem *of, struct span line)
 /* "USER:SECRET@host:port" to host and port; false for what is no plain host. */
 static bool read_authority(struct span text, unsigned port, struct name *out_host, unsigned *out_port)
 {
-	const uint8_t *at = text.n ? memrchr(text.p, '@', text.n) : NULL;
+	const uint8_t *at = text.p && text.n ? memrchr(text.p, '@', text.n) : NULL;
 	if (at)
 		text = span_make(at + 1, text.n - (size_t)(at + 1 - text.p));
 	const uint8_t *colon = text.n ? memchr(text.p, ':', text.n) : NULL;

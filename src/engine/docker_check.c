@@ -44,7 +44,7 @@ static int check_common(const char *who, struct span facts, struct err *err)
 			return -EPERM;
 	struct span security = span_trim(docker_cli_field(facts, "security"));
 	static const char nnp[] = "no-new-privileges", off[] = "unconfined", disabled[] = "label=disable";
-	if (!security.n || !memmem(security.p, security.n, nnp, sizeof(nnp) - 1) ||
+	if (!security.p || !security.n || !memmem(security.p, security.n, nnp, sizeof(nnp) - 1) ||
 	    memmem(security.p, security.n, "no-new-privileges:false", 23) ||
 	    memmem(security.p, security.n, off, sizeof(off) - 1) ||
 	    memmem(security.p, security.n, disabled, sizeof(disabled) - 1))
