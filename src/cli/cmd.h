@@ -24,6 +24,7 @@
 	X(trust, "Policy", "review a project's .drydock, and agree to it")                             \
 	X(init, "Policy", "write a .drydock for this project")                                     \
 	X(preset, "Policy", "ready-made groups of rules")                                          \
+	X(learn, "Policy", "turn what a session was refused into rules")                           \
 	X(log, "Evidence", "what a session was allowed and refused")                               \
 	X(report, "Evidence", "a session on one page, to show to somebody")                        \
 	X(watch, "Evidence", "see decisions as they are made, and answer them")                     \

@@ -42,6 +42,7 @@ static const struct option run_options[] = {
 	{0, "memory", "SIZE", "limit memory: 512M, 8G", OPTION_BYTES, AT(memory_bytes)},
 	{0, "pids", "N", "limit processes and threads", OPTION_COUNT, AT(max_pids)},
 	{0, "cpus", "N", "limit processor time: 2 or 0.5", OPTION_CPUS, AT(cpu_percent)},
+	{0, "learn", NULL, "say at the end how to turn what was refused into rules", OPTION_FLAG, AT(is_learning)},
 	{0, "ask", "TIME", "what no rule allows waits this long for your answer (drydock watch, allow)", OPTION_DURATION, AT(ask_ms)},
 	{0, "timeout", "TIME", "end the command after 90s, 30m, 2h (exit 124)", OPTION_DURATION, AT(timeout_ms)},
 	{0, "dry-run", NULL, "say what would be done, and stop", OPTION_FLAG, AT(dry_run)},
@@ -272,6 +273,11 @@ static void sum_up(struct run *run)
 	summary_print(&summary, run->session.id, &out);
 	if (!run->flags->quiet)
 		(void)term_put(STDERR_FILENO, &out); /* nowhere left to say it */
+	if (run->flags->is_learning && summary.n_refused) {
+		char text[128];
+		(void)snprintf(text, sizeof(text), "rules for what was refused: drydock learn %s", run->session.id);
+		term_notice(text);
+	}
 	summary_drop(&summary);
 }
 

@@ -14,7 +14,7 @@ enum { LAUNCH_MAX_MOUNTS = 256 };
 struct launch_flags {
 	struct option_list allow, deny, presets, allow_files, env, mounts;
 	const char *chdir, *name, *resolver, *hosts, *engine, *mode, *topology, *image;
-	bool no_net, no_project, as_root, dry_run, keep, quiet, bare, is_help;
+	bool no_net, no_project, as_root, dry_run, is_learning, keep, quiet, bare, is_help;
 	uint64_t memory_bytes, timeout_ms, ask_ms;
 	uint32_t max_pids, cpu_percent;
 	int status_fd;
