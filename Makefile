@@ -54,8 +54,11 @@ faults: build
 soak: build
 	@tests/soak/soak.sh $(MINUTES) $(BUILD)
 
-# Release gates: the hosts that the installed agents ask for, by running them against stub APIs.
-.PHONY: capture
+# Release gates: three checks on a live session of each engine and topology; and the hosts that the installed agents ask
+# for, by running them against stub APIs.
+.PHONY: smoke capture
+smoke: build
+	@scripts/smoke.sh $(BUILD)
 capture: build
 	@scripts/capture.sh $(BUILD)
 

@@ -1,6 +1,5 @@
 # shellcheck shell=bash disable=SC2154 # sourced by rig.sh after lib.sh
 # The same questions from a native jail, from the bridge and from a sealed session, beside a peer of the same kind.
-networks
 where=(host=198.51.100.20 docker0=172.17.0.1)
 
 marked() { # KIND COMMAND...: what it asked the DNS servers and reached on the way goes to its own files
@@ -13,32 +12,46 @@ marked() { # KIND COMMAND...: what it asked the DNS servers and reached on the w
 	cp "$RIG/hits.log" "$RIG/hits.$kind"
 }
 
-mkdir -p "$RIG/home/project"
-native() {
-	(cd "$RIG/home/project" && env -i PATH="$PATH" HOME="$RIG/home" USER=lab TERM=dumb "$RIG/bin/drydock" run -q \
-		--resolver "$(sed 's/nameserver //;s/$/:53/' /etc/resolv.conf)" -a allowed.test:80,443 -a rebind.test:80 \
-		--mount ro:"$RIG/probe.py" -- "$@")
+gateway() { # NETWORK: the address that its gateway has, or would have
+	docker network inspect -f '{{(index .IPAM.Config 0).Subnet}}' "$1" | sed 's@[0-9]*/.*@1@'
 }
-marked native native python3 "$RIG/probe.py" name=native gateway=198.51.100.1 peer_agent=127.0.0.1 "${where[@]}"
 
-for s in one two; do bridge_sidecar "$s"; done
-agent_options=(-d)
-bridge_agent two python3 -m http.server 7777 >/dev/null
-agent_options=()
-marked bridge bridge_agent one python3 /probe.py name=bridge gateway=172.30.0.1 "${where[@]}" \
-	outer_gateway=172.31.0.1 peer_agent="$(address drydock-two drydock_internal)" \
-	peer_sidecar="$(address drydock-two-egress drydock_internal)" \
-	sidecar_outer="$(address drydock-one-egress drydock_egress)"
-docker rm -f drydock-one-egress drydock-two-egress drydock-two >/dev/null
+next() { # ADDRESS
+	echo "${1%.*}.$((${1##*.} + 1))"
+}
 
-for s in one two; do
-	sealed_holder "$s"
-	sealed_sidecar "$s"
+export HOME=$RIG/home
+mkdir -p "$HOME/project" "$RIG/share/drydock"
+cp -r "$RIG/compose" "$RIG/share/drydock/"
+cd "$HOME/project"
+
+session() { # OPTION... -- COMMAND...
+	env -i PATH="$PATH" HOME="$HOME" USER=lab TERM=dumb DOCKER_HOST="$DOCKER_HOST" RES_OPTIONS="timeout:1 attempts:1" \
+		timeout 120 "$RIG/bin/drydock" run -q -a allowed.test:80,443 -a rebind.test:80 "$@" </dev/null
+}
+
+marked native session --resolver "$(sed 's/nameserver //;s/$/:53/' /etc/resolv.conf)" --mount ro:"$RIG/probe.py" -- \
+	python3 "$RIG/probe.py" name=native gateway=198.51.100.1 peer_agent=127.0.0.1 "${where[@]}"
+
+named() { # ROLE of the peer's containers
+	docker ps --filter label=dev.drydock.role="$1" --format '{{.Names}}'
+}
+
+# The own sidecar's outer address is the one after the peer's: Docker gives them out in turn.
+for topology in bridge sealed; do
+	docker_session=(session --engine docker --topology "$topology" --image drydock-agent:latest -e RES_OPTIONS)
+	"${docker_session[@]}" -- python3 -m http.server 7777 >"$RIG/peer.log" 2>&1 &
+	peer=$!
+	timeout 30 bash -c "until [ -n \"\$(docker ps -q --filter label=dev.drydock.role=agent)\" ]; do sleep 0.05; done"
+	outer=$(address "$(named egress)" drydock_egress)
+	if [ "$topology" = bridge ]; then
+		peers=(peer_agent="$(address "$(named agent)" drydock_internal)" peer_sidecar="$(address "$(named egress)" drydock_internal)")
+	else
+		peers=(peer_agent=127.0.0.1 peer_sidecar="$outer")
+	fi
+	marked "$topology" "${docker_session[@]}" -- python3 /probe.py name="$topology" "${where[@]}" "${peers[@]}" \
+		gateway="$(gateway drydock_internal)" outer_gateway="$(gateway drydock_egress)" sidecar_outer="$(next "$outer")"
+	docker rm -f "$(named agent)" >/dev/null
+	wait "$peer" || true
 done
-agent_options=(-d)
-sealed_agent two python3 -m http.server 7777 >/dev/null
-agent_options=()
-marked sealed sealed_agent one python3 /probe.py name=sealed gateway=172.31.0.1 "${where[@]}" \
-	outer_gateway=172.31.0.1 peer_agent=127.0.0.1 peer_sidecar="$(address drydock-two-egress drydock_egress)" \
-	sidecar_outer="$(address drydock-one-egress drydock_egress)"
 docker version -f '{{.Server.Version}}' >"$RIG/version"
