@@ -378,8 +378,9 @@ int session_find(const struct session_roots *roots, const char *wanted,
 		 char out_id[SESSION_ID_BYTES], struct err *err)
 {
 	if (wanted && !session_id_is_valid(wanted)) {
-		err_set(err, ENOENT, "'%s' is no session id", wanted);
-		return err_fix(err, "ids look like shop-7f3a; without one the newest is taken");
+		(void)err_set(err, ENOENT, "'%s' is no session id", wanted);
+		(void)err_fix(err, "ids look like shop-7f3a; without one the newest is taken");
+		return -ENOENT; /* also when nobody reads @err */
 	}
 	AUTO(dir) DIR *dir = opendir(roots->state);
 	if (!dir && errno != ENOENT)
@@ -472,8 +473,9 @@ int session_find_live(const struct session_roots *roots, const char *wanted,
 			found = &list[i];
 	}
 	if (!found && wanted) {
-		err_set(err, ENOENT, "no running session '%s'", wanted);
-		return err_fix(err, "see what runs: drydock ls");
+		(void)err_set(err, ENOENT, "no running session '%s'", wanted);
+		(void)err_fix(err, "see what runs: drydock ls");
+		return -ENOENT; /* also when nobody reads @err */
 	}
 	if (!found)
 		return err_set(err, ENOENT, "no session is running");

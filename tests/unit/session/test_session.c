@@ -261,9 +261,103 @@ static void the_record_says_what_ran_and_escapes_it(void **state)
 
 #define WITH_WORLD(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
+static void lists_are_newest_first_and_know_what_runs(void **state)
+{
+	const struct session_roots *roots = &((struct world *)*state)->roots;
+	struct session a = {.lock_fd = -1}, b = {.lock_fd = -1};
+	AUTO(mem) struct session_entry *list = NULL;
+	char id[SESSION_ID_BYTES];
+	size_t n = 99;
+	assert_int_equal(session_list(roots, &list, &n, NULL), 0);
+	assert_int_equal(n, 0);
+	assert_int_equal(session_find_live(roots, NULL, id, NULL), -ENOENT);
+	assert_int_equal(session_create(roots, "old", &a, NULL), 0);
+	assert_int_equal(session_create(roots, "new", &b, NULL), 0);
+	const struct timespec past[2] = {{.tv_sec = 1000}, {.tv_sec = 1000}};
+	assert_int_equal(utimensat(AT_FDCWD, a.state_dir, past, 0), 0);
+	session_end(&b);
+	assert_int_equal(session_list(roots, &list, &n, NULL), 0);
+	assert_int_equal(n, 2);
+	assert_string_equal(list[0].id, b.id);
+	assert_false(list[0].is_live);
+	assert_string_equal(list[1].id, a.id);
+	assert_true(list[1].is_live);
+	assert_int_equal(session_find_live(roots, NULL, id, NULL), 0);
+	assert_string_equal(id, a.id);
+	assert_int_equal(session_find_live(roots, "new", id, NULL), -ENOENT);
+	assert_int_equal(session_find_live(roots, "../x", id, NULL), -ENOENT);
+	session_end(&a);
+}
+
+static void the_supervisor_is_the_process_that_wrote_itself_down(void **state)
+{
+	const struct session_roots *roots = &((struct world *)*state)->roots;
+	struct session s = {.lock_fd = -1};
+	char path[PATH_MAX + 32];
+	pid_t pid = 0;
+	AUTO(fd) int pidfd = -1;
+	assert_int_equal(session_create(roots, "x", &s, NULL), 0);
+	assert_int_equal(session_supervisor(roots, s.id, &pid, &pidfd, NULL), 0);
+	assert_int_equal(pid, getpid());
+	fd_drop(&pidfd);
+	/* another one that began at another time */
+	(void)snprintf(path, sizeof(path), "%s/supervisor", s.runtime_dir);
+	char text[64];
+	(void)snprintf(text, sizeof(text), "%d 1\n", (int)getpid());
+	assert_int_equal(fs_replace(path, span_of(text), 0600, NULL), 0);
+	assert_int_equal(session_supervisor(roots, s.id, &pid, &pidfd, NULL), -ESRCH);
+	static const char *const bad[] = {"", "x", "0 0\n", "-1 5\n", "1 5\n"};
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		assert_int_equal(fs_replace(path, span_of(bad[i]), 0600, NULL), 0);
+		assert_true(session_supervisor(roots, s.id, &pid, &pidfd, NULL) < 0);
+	}
+	assert_int_equal(session_take_over(&s, NULL), 0);
+	assert_int_equal(session_supervisor(roots, s.id, &pid, &pidfd, NULL), 0);
+	fd_drop(&pidfd);
+	session_end(&s);
+	assert_int_equal(session_supervisor(roots, s.id, &pid, &pidfd, NULL), -ESRCH);
+}
+
+static void count_removed(const char *path, void *arg)
+{
+	assert_int_equal(path[0], '/');
+	(*(int *)arg)++;
+}
+
+static void sweeping_dry_says_what_it_would_do_and_does_nothing(void **state)
+{
+	const struct world *w = *state;
+	struct session live = {.lock_fd = -1}, dead = {.lock_fd = -1};
+	int n = 0;
+	assert_int_equal(session_sweep(&w->roots, false, count_removed, &n, NULL), 0);
+	assert_int_equal(session_create(&w->roots, "live", &live, NULL), 0);
+	assert_int_equal(session_create(&w->roots, "dead", &dead, NULL), 0);
+	fd_drop(&dead.lock_fd);
+	assert_int_equal(session_sweep(&w->roots, true, count_removed, &n, NULL), 0);
+	assert_int_equal(n, 1);
+	assert_true(exists(w->roots.runtime, dead.id));
+	assert_int_equal(session_sweep(&w->roots, false, count_removed, &n, NULL), 0);
+	assert_int_equal(n, 2);
+	assert_false(exists(w->roots.runtime, dead.id));
+	assert_true(exists(w->roots.runtime, live.id));
+	/* records: the live one stays, whatever its age */
+	uint64_t far_ms = 4102444800000;
+	n = 0;
+	assert_int_equal(session_remove_old(&w->roots, far_ms, 1, true, count_removed, &n, NULL), 0);
+	assert_int_equal(n, 1);
+	assert_true(exists(w->roots.state, dead.id));
+	assert_int_equal(session_remove_old(&w->roots, far_ms, 1, false, count_removed, &n, NULL), 0);
+	assert_false(exists(w->roots.state, dead.id));
+	assert_true(exists(w->roots.state, live.id));
+	session_end(&live);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		WITH_WORLD(lists_are_newest_first_and_know_what_runs),
+		WITH_WORLD(the_supervisor_is_the_process_that_wrote_itself_down),
+		WITH_WORLD(sweeping_dry_says_what_it_would_do_and_does_nothing),
 		WITH_WORLD(a_home_that_is_missing_relative_or_not_ours_is_refused),
 		WITH_WORLD(xdg_folders_are_used_when_absolute_and_private),
 		WITH_WORLD(an_id_is_the_name_in_plain_letters_and_four_digits),
