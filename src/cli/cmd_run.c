@@ -15,6 +15,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/wait.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -42,6 +43,8 @@ static const struct option run_options[] = {
 	{0, "memory", "SIZE", "limit memory: 512M, 8G", OPTION_BYTES, AT(memory_bytes)},
 	{0, "pids", "N", "limit processes and threads", OPTION_COUNT, AT(max_pids)},
 	{0, "cpus", "N", "limit processor time: 2 or 0.5", OPTION_CPUS, AT(cpu_percent)},
+	{'d', "detach", NULL, "go on in the background; prints the session, ends with drydock stop", OPTION_FLAG, AT(is_detached)},
+	{0, "publish", "[HOST:]PORT", "a port of the session, for 127.0.0.1 of this machine", OPTION_LIST, AT(publish)},
 	{0, "learn", NULL, "say at the end how to turn what was refused into rules", OPTION_FLAG, AT(is_learning)},
 	{0, "ask", "TIME", "what no rule allows waits this long for your answer (drydock watch, allow)", OPTION_DURATION, AT(ask_ms)},
 	{0, "timeout", "TIME", "end the command after 90s, 30m, 2h (exit 124)", OPTION_DURATION, AT(timeout_ms)},
@@ -79,6 +82,7 @@ struct run {
 	const struct engine *engine;
 	struct engine_session *running;
 	bool has_run; /* the agent was started */
+	int detached_wr; /* to the one who waits for the id; -1 when nobody does */
 };
 
 /* One JSON line for the wrapper that asked for it; it may have gone away, which is its own
@@ -305,13 +309,52 @@ static int stay(struct run *run, struct err *err)
 	return code;
 }
 
+/* In the background its output goes to a file of the session; what drydock itself says until then, to the user. */
+static int redirect(struct run *run, int *out_stderr, struct err *err)
+{
+	char path[PATH_MAX + 32];
+
+	if (run->detached_wr < 0)
+		return 0;
+	(void)snprintf(path, sizeof(path), "%s/output.log", run->session.state_dir);
+	AUTO(fd) int log = open(path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
+	AUTO(fd) int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	*out_stderr = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+	if (log < 0 || null < 0 || *out_stderr < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(log, STDOUT_FILENO) < 0 ||
+	    dup2(log, STDERR_FILENO) < 0)
+		return err_set(err, errno, "sending the output to '%s'", path);
+	return 0;
+}
+
+/* The user's own stderr is back; false when it never was away. */
+static bool give_back(int *saved)
+{
+	bool was_away = *saved >= 0 && dup2(*saved, STDERR_FILENO) >= 0;
+	fd_drop(saved);
+	return was_away;
+}
+
+/* The one who waits prints the id and ends; from here on nobody reads what we say but the file. */
+static void let_go(struct run *run)
+{
+	if (run->detached_wr < 0)
+		return;
+	(void)fs_write_all(run->detached_wr, run->session.id, strlen(run->session.id)); /* it may be gone: then nobody asks */
+	fd_drop(&run->detached_wr);
+	(void)dup2(STDOUT_FILENO, STDERR_FILENO);
+}
+
 static int start(struct run *run)
 {
 	struct err err = {0};
 	int exec_errno = 0;
+	int saved = -1;
 	int rc = make_session(run, &err);
 	if (rc == 0)
+		rc = redirect(run, &saved, &err);
+	if (rc == 0)
 		rc = run->engine->start(&run->launch.request, &run->running, &exec_errno, &err);
+	(void)give_back(&saved); /* it could not be had back when it was never given away */
 	if (rc < 0) {
 		term_error("cannot start the session", &err, EXIT_NOTHING_RAN);
 		return EXIT_NOTHING_RAN;
@@ -328,7 +371,40 @@ static int start(struct run *run)
 	run->meta.layers = layers; /* the engine's copy goes with it */
 	if (session_write_meta(&run->session, &run->meta, &err) < 0)
 		term_error("cannot write the session's record", &err, 0);
+	let_go(run);
 	return stay(run, &err);
+}
+
+/* True in the process that goes on; false, with *out_code, in the one that the user waits for. */
+static bool detach(struct run *run, int *out_code)
+{
+	int told[2], status = 0;
+	struct err err = {0};
+	char id[SESSION_ID_BYTES] = "";
+
+	if (pipe2(told, O_CLOEXEC) < 0) {
+		err_set(&err, errno, "going to the background");
+		term_error("cannot start the session", &err, EXIT_NOTHING_RAN);
+		return false;
+	}
+	pid_t pid = fork();
+	if (pid == 0) {
+		(void)close(told[0]);
+		(void)setsid(); /* we are new, so no leader: it cannot fail */
+		run->detached_wr = told[1];
+		return true;
+	}
+	(void)close(told[1]);
+	ssize_t n = pid < 0 ? 0 : read(told[0], id, sizeof(id) - 1);
+	(void)close(told[0]);
+	if (n > 0) {
+		AUTO(buf) struct buf line = {.max = sizeof(id) + 1};
+		(void)buf_putf(&line, "%s\n", id); /* fits */
+		*out_code = term_put(STDOUT_FILENO, &line);
+	} else if (pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status)) {
+		*out_code = WEXITSTATUS(status); /* it has said why */
+	}
+	return false;
 }
 
 int cmd_run_command(char **argv, char **given)
@@ -339,7 +415,7 @@ int cmd_run_command(char **argv, char **given)
 	char **command;
 
 	flags = (struct launch_flags){.status_fd = -1};
-	run = (struct run){.flags = &flags, .session = {.lock_fd = -1}};
+	run = (struct run){.flags = &flags, .session = {.lock_fd = -1}, .detached_wr = -1};
 	if (options_parse(run_options, &flags, argv, &command, &err) < 0)
 		return term_usage("run", &err);
 	if (flags.is_help)
@@ -352,6 +428,8 @@ int cmd_run_command(char **argv, char **given)
 	if (check_flags(&flags, command, &err) < 0)
 		return term_usage("run", &err);
 	int code = EXIT_NOTHING_RAN;
+	if (flags.is_detached && !flags.dry_run && !detach(&run, &code))
+		return code;
 	if (launch_load(&run.launch, &flags, command, &err) < 0 || choose_engine(&run, &err) < 0)
 		term_error("cannot set up the session", &err, EXIT_NOTHING_RAN);
 	else

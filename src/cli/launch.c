@@ -175,6 +175,43 @@ static int check_own_folders(const struct launch *l, struct err *err)
 	return rc;
 }
 
+static bool read_port(const char **text, uint16_t *out)
+{
+	char *end;
+	unsigned long n = strtoul(*text, &end, 10);
+
+	if (**text < '1' || **text > '9' || n > UINT16_MAX)
+		return false;
+	*out = (uint16_t)n;
+	*text = end;
+	return true;
+}
+
+/* PORT or HOST:PORT, both ports. */
+static int make_publish(struct launch *l, const struct launch_flags *flags, struct err *err)
+{
+	if (flags->publish.n > PUBLISH_MAX_PORTS)
+		return err_set(err, 0, "more than %d times --publish", PUBLISH_MAX_PORTS);
+	if (flags->publish.n && l->choice.is_docker)
+		return err_set(err, 0, "--publish belongs to the native engine; with docker, publish ports of a container of your own");
+	for (size_t i = 0; i < flags->publish.n; i++) {
+		const char *text = flags->publish.items[i];
+		struct publish_port *p = &l->publish[i];
+		bool is_good = read_port(&text, &p->host_port);
+		p->port = p->host_port;
+		if (is_good && *text == ':') {
+			text++;
+			is_good = read_port(&text, &p->port);
+		}
+		if (!is_good || *text)
+			return err_set(err, 0, "--publish takes PORT or HOST:PORT, 1 to 65535 each, not '%s'",
+				       flags->publish.items[i]);
+	}
+	l->request.publish = l->publish;
+	l->request.n_publish = flags->publish.n;
+	return 0;
+}
+
 int launch_make(struct launch *l, const struct launch_flags *flags, const char *session_id,
 		const char *state_dir, struct err *err)
 {
@@ -196,14 +233,16 @@ int launch_make(struct launch *l, const struct launch_flags *flags, const char *
 		.mode = l->choice.mode,
 		.topology = l->choice.topology,
 		.image = l->choice.image,
-		.wants_pty = term_is_tty(STDIN_FILENO) && term_is_tty(STDOUT_FILENO),
+		.wants_pty = !flags->is_detached && term_is_tty(STDIN_FILENO) && term_is_tty(STDOUT_FILENO),
 		.resolver = flags->resolver,
 		.hosts = flags->hosts,
 		.memory_bytes = flags->memory_bytes ? flags->memory_bytes : c->memory_bytes,
 		.max_pids = flags->max_pids ? flags->max_pids : c->max_pids,
 		.cpu_percent = flags->cpu_percent ? flags->cpu_percent : c->cpu_percent,
 	};
-	rc = make_mounts(l, flags, err);
+	rc = make_publish(l, flags, err);
+	if (rc == 0)
+		rc = make_mounts(l, flags, err);
 	return rc < 0 ? rc : check_own_folders(l, err);
 }
 

@@ -12,9 +12,9 @@ enum { LAUNCH_MAX_MOUNTS = 256 };
 
 /** struct launch_flags - the options of `run`; borrowed from argv */
 struct launch_flags {
-	struct option_list allow, deny, presets, allow_files, env, mounts;
+	struct option_list publish, allow, deny, presets, allow_files, env, mounts;
 	const char *chdir, *name, *resolver, *hosts, *engine, *mode, *topology, *image;
-	bool no_net, no_project, as_root, dry_run, is_learning, keep, quiet, bare, is_help;
+	bool no_net, no_project, as_root, dry_run, is_learning, is_detached, keep, quiet, bare, is_help;
 	uint64_t memory_bytes, timeout_ms, ask_ms;
 	uint32_t max_pids, cpu_percent;
 	int status_fd;
@@ -41,6 +41,7 @@ struct launch {
 	char *mount_paths[OPTIONS_LIST_MAX];
 	size_t n_mount_paths;
 	struct engine_mount mounts[LAUNCH_MAX_MOUNTS];
+	struct publish_port publish[PUBLISH_MAX_PORTS];
 	struct engine_choice choice;
 	struct engine_request request;
 };

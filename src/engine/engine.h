@@ -4,6 +4,7 @@
 #pragma once
 #include "base/buf.h"
 #include "base/err.h"
+#include "engine/publish.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -59,6 +60,8 @@ struct engine_request {
 	enum engine_mode mode;
 	enum engine_topology topology;
 	const char *image;
+	const struct publish_port *publish; /* native only */
+	size_t n_publish;
 };
 
 /**

@@ -26,6 +26,7 @@
 struct engine_session {
 	struct jail jail;
 	struct egress egress;
+	struct publish publish;
 	struct protect protect;
 	int watch_fd; /* of protect, or -1 */
 	char state_dir[PATH_MAX];
@@ -158,6 +159,21 @@ static int native_plan(const struct engine_request *request, struct buf *out, st
 	return 0;
 }
 
+/* Ways in, for the user: `exec` and published ports. */
+static int open_doors(struct engine_session *session, const struct engine_request *request, const struct native *n,
+		      struct err *err)
+{
+	char path[PATH_MAX + 8];
+
+	if (request->runtime_dir) {
+		(void)snprintf(path, sizeof(path), "%s/join", request->runtime_dir);
+		int rc = join_write(path, &session->jail, &n->settings, n->plan, err);
+		if (rc < 0)
+			return rc;
+	}
+	return publish_start(&session->publish, session->jail.init_pidfd, err);
+}
+
 static int native_start(const struct engine_request *request, struct engine_session **out,
 			int *out_exec_errno, struct err *err)
 {
@@ -178,11 +194,13 @@ static int native_start(const struct engine_request *request, struct engine_sess
 		native_drop(&n);
 		return err_set(err, ENOMEM, "starting the session");
 	}
-	*session = (struct engine_session){.egress = EGRESS_NONE, .watch_fd = -1};
+	*session = (struct engine_session){.egress = EGRESS_NONE, .publish = PUBLISH_NONE, .watch_fd = -1};
 	(void)snprintf(session->state_dir, PATH_MAX, "%s", request->state_dir);
 	(void)snprintf(session->project, PATH_MAX, "%s", request->project ? request->project : "");
 	protect_begin(request->project ? session->project : NULL, &session->protect);
-	if (request->has_egress)
+	if (request->n_publish)
+		rc = publish_bind(request->publish, request->n_publish, &session->publish, err);
+	if (rc == 0 && request->has_egress)
 		rc = egress_start(&spec, &session->egress, err);
 	if (rc == 0) {
 		rc = jail_start(&n.settings, n.plan, session->egress.jail_fd, &session->jail, err);
@@ -191,10 +209,8 @@ static int native_start(const struct engine_request *request, struct engine_sess
 			egress_explain(&spec, err);
 		}
 	}
-	if (rc == 0 && !session->jail.exec_errno && request->runtime_dir) {
-		char path[PATH_MAX + 8];
-		(void)snprintf(path, sizeof(path), "%s/join", request->runtime_dir);
-		rc = join_write(path, &session->jail, &n.settings, n.plan, err);
+	if (rc == 0 && !session->jail.exec_errno) {
+		rc = open_doors(session, request, &n, err);
 		if (rc < 0)
 			jail_kill(&session->jail);
 	}
@@ -203,6 +219,7 @@ static int native_start(const struct engine_request *request, struct engine_sess
 	if (rc == 0 && *out_exec_errno)
 		jail_kill(&session->jail);
 	if (rc < 0 || *out_exec_errno) {
+		publish_end(&session->publish);
 		egress_end(&session->egress);
 		free(session);
 		return rc;
@@ -271,6 +288,7 @@ static void native_end(struct engine_session *session, const struct engine_watch
 
 	if (!session)
 		return;
+	publish_end(&session->publish);
 	egress_end(&session->egress);
 	egress_tidy(session->state_dir);
 	if (protect_end(&session->protect, session->state_dir, on_moved, &moved, &err) < 0)

@@ -1,0 +1,80 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# run --publish and --detach: a session's port for the user's machine; a session in the background
+
+load helpers
+
+setup_file() {
+	lay_out
+	export TOP PREFIX
+	export PERSONA_LIST="${PERSONAS[*]}"
+}
+teardown_file() { clear_away; }
+setup() { read -ra PERSONAS <<<"$PERSONA_LIST"; }
+teardown() { [ -z "${ID:-}" ] || drydock stop --time 1s "$ID" >/dev/null 2>&1 || true; }
+
+free_port() {
+	python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+}
+
+fetch() { as curl -sS --noproxy '*' --max-time 10 "$@"; }
+
+published() {
+	local port other
+	port=$(free_port)
+	other=$(free_port)
+	expect 0 drydock run -q --detach --no-net --publish "$port:8000" -- sh -c 'echo from inside >index.html; python3 -m http.server -b 127.0.0.1 8000' || return 1
+	ID=$out
+	until fetch "http://127.0.0.1:$port/index.html" >"$TOP/page" 2>/dev/null; do drydock ls -q | grep -q "$ID" || return 1; done
+	[ "$(cat "$TOP/page")" = "from inside" ] || return 1
+	# many at once, and large: bytes are neither lost nor mixed
+	head -c 3000000 /dev/urandom >"$PROJECT/big" && chmod 644 "$PROJECT/big"
+	local sum pids=()
+	sum=$(sha256sum <"$PROJECT/big")
+	for i in 1 2 3 4 5 6; do
+		(fetch "http://127.0.0.1:$port/big" | sha256sum >"$TOP/sum$i") &
+		pids+=($!)
+	done
+	wait "${pids[@]}"
+	for i in 1 2 3 4 5 6; do [ "$(cat "$TOP/sum$i")" = "$sum" ] || return 1; done
+	# only that port leads in, and only 127.0.0.1 of this machine listens
+	expect 7 fetch "http://127.0.0.1:$other/" || return 1
+	[ "$(ss -Hltn "sport = :$port" | awk '{print $4}')" = "127.0.0.1:$port" ] || return 1
+	expect 125 drydock run -q --no-net --publish "$port" -- true || return 1
+	has "$err" "publishing port $port of this machine: Address already in use" || return 1
+	has "$err" "fix:" || return 1
+	drydock stop "$ID" >/dev/null || return 1
+	expect 7 fetch "http://127.0.0.1:$port/" # the port is given back
+}
+@test "C-36 a published port of a session is reached from 127.0.0.1, and nothing else of it" { each published; }
+
+the_way_out_stays_shut() {
+	local port
+	port=$(free_port)
+	expect 0 drydock run -q --no-net --publish "$port" -- python3 -c "
+import socket
+s = socket.socket()
+try:
+    s.connect(('127.0.0.1', $port))
+    print('REACHED')
+except OSError as e:
+    print('refused', e.errno)" || return 1
+	has "$out" "refused 111"
+}
+@test "C-36 from inside the published port leads nowhere but to the session itself" { each the_way_out_stays_shut; }
+
+in_background() {
+	expect 0 drydock run --detach --no-net -- sh -c 'echo to the file; echo and this >&2; exec sleep 100' || return 1
+	ID=$out
+	has "$err" "session $ID" || return 1
+	until grep -q "and this" "$SESSIONS/$ID/output.log"; do drydock ls -q | grep -q "$ID" || return 1; done
+	grep -q "to the file" "$SESSIONS/$ID/output.log" || return 1
+	expect 0 drydock exec "$ID" true || return 1
+	expect 0 drydock stop "$ID" || return 1
+	expect 6 drydock exec "$ID" true || return 1
+	expect 127 drydock run --detach --no-net -- no-such-program || return 1
+	expect 125 drydock run --detach --no-net -C /no/such/place -- true || return 1
+	expect 2 drydock run --detach --no-net --publish 0 -- true || expect 125 drydock run --detach --no-net --publish 0 -- true || return 1
+	has "$err" "--publish takes PORT"
+}
+@test "a session in the background writes to its file, is joined and stopped; one that cannot start says why" { each in_background; }
