@@ -29,6 +29,7 @@
 	X(report, "Evidence", "a session on one page, to show to somebody")                        \
 	X(watch, "Evidence", "see decisions as they are made, and answer them")                     \
 	X(mode, "Set-up", "which mode is in force, and choosing one")                              \
+	X(build, "Set-up", "make the docker engine's images")                                       \
 	X(render, "Set-up", "print the docker engine's compose files, merged")                      \
 	X(completion, "Set-up", "what a shell needs to complete command lines")                   \
 	X(version, "Set-up", "print the version")                                                  \

@@ -9,7 +9,11 @@
 #include "cli/place.h"
 #include "cli/term.h"
 #include "engine/docker_gc.h"
+#include "engine/docker_left.h"
 #include "jail/cgroup.h"
+
+#include <stdio.h>
+#include <string.h>
 
 enum { OUT_MAX_BYTES = 8 << 20 };
 
@@ -42,7 +46,7 @@ void cmd_gc_help(struct buf *out)
 /* struct removal - what is said of each thing that goes */
 struct removal {
 	const struct place *place;
-	bool is_json;
+	bool is_json, is_dry;
 	const char *kind;
 	size_t n;
 	struct buf out;
@@ -65,10 +69,29 @@ static void on_removed(const char *path, void *arg)
 	(void)buf_put(&r->out, "\n", 1);
 }
 
+/* Of its session's folder goes what only containers need: drydock-ID, drydock-ID-egress, drydock-ID-net. */
+static void tidy_folder(const struct removal *r, const char *name)
+{
+	static const char *const endings[] = {"-egress", "-net"};
+	char dir[PATH_MAX];
+	if (r->is_dry || strncmp(name, "drydock-", 8) != 0 || strchr(name, '/') || name[8] == '.')
+		return;
+	int n = snprintf(dir, sizeof(dir), "%s/%s", r->place->roots.state, name + 8);
+	if (n >= (int)sizeof(dir))
+		return;
+	for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++) {
+		size_t len = strlen(endings[i]);
+		if ((size_t)n > len && !strcmp(dir + (size_t)n - len, endings[i]))
+			dir[(size_t)n - len] = '\0';
+	}
+	docker_left_tidy(dir);
+}
+
 static void on_container(const char *name, void *arg)
 {
 	struct removal *r = arg;
 	r->n++;
+	tidy_folder(r, name);
 	if (!r->is_json) {
 		(void)buf_putf(&r->out, "%-8s %s\n", r->kind, name); /* term_put() reports a cut */
 		return;
@@ -100,7 +123,7 @@ static int collect(const struct gc_flags *flags, struct removal *r, struct err *
 static int gc(const struct gc_flags *flags)
 {
 	static struct place place; /* big, and there is one */
-	struct removal r = {.place = &place, .is_json = flags->is_json, .out = {.max = OUT_MAX_BYTES}};
+	struct removal r = {.place = &place, .is_json = flags->is_json, .is_dry = flags->is_dry, .out = {.max = OUT_MAX_BYTES}};
 	struct err err = {0};
 
 	r.json = (struct json){.out = &r.out};

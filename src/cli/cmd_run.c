@@ -10,6 +10,7 @@
 #include "cli/launch.h"
 #include "cli/mode.h"
 #include "cli/term.h"
+#include "engine/docker_left.h"
 #include "report/segments.h"
 #include "report/summary.h"
 
@@ -21,7 +22,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { BANNER_MAX_BYTES = 32 << 10, PLAN_MAX_BYTES = 1 << 20, STATUS_MAX_BYTES = 4096 };
+enum { BANNER_MAX_BYTES = 32 << 10, PLAN_MAX_BYTES = 1 << 20, STATUS_MAX_BYTES = 4096, NAMES_MAX_BYTES = 1 << 20 };
 
 /* clang-format off */
 #define AT(member) offsetof(struct launch_flags, member)
@@ -205,6 +206,13 @@ static int dry_run(struct run *run)
 	return term_put(STDOUT_FILENO, &out);
 }
 
+/* A container of an earlier session may linger under this id. */
+static bool is_taken(const char *id, void *arg)
+{
+	const struct buf *names = arg;
+	return docker_left_is_taken(buf_span(names), id);
+}
+
 static int make_session(struct run *run, struct err *err)
 {
 	const struct launch_flags *flags = run->flags;
@@ -216,7 +224,10 @@ static int make_session(struct run *run, struct err *err)
 	const char *name = flags->name ? flags->name : slash ? slash + 1 : where;
 
 	session_prune(&l->place.roots, clock_wall_ms());
-	int rc = session_create(&l->place.roots, name, &run->session, err);
+	AUTO(buf) struct buf names = {.max = NAMES_MAX_BYTES};
+	if (l->choice.is_docker)
+		docker_left_names(&names);
+	int rc = session_create_apart(&l->place.roots, name, is_taken, &names, &run->session, err);
 	if (rc == 0)
 		rc = session_write(&run->session, "policy", buf_span(&l->config.policy), err);
 	if (rc == 0 && flags->keep)

@@ -16,6 +16,7 @@
 #include "engine/docker_file.h"
 #include "engine/docker_image.h"
 #include "engine/docker_net.h"
+#include "engine/docker_left.h"
 #include "engine/egress.h"
 #include "egress/wire/control.h"
 #include "jail/protect.h"
@@ -619,6 +620,7 @@ int docker_start(const struct engine_request *r, struct engine_session **out, in
 			rc = bring_up(s, compose.kind, err);
 	}
 	if (rc < 0) {
+		docker_left_tidy(s->state_dir);
 		session_free(s);
 		return rc;
 	}
@@ -893,8 +895,7 @@ void docker_end(struct engine_session *s, const struct engine_watch *watch)
 		return;
 	stop_egress(s);
 	remove_all(s);
-	if (s->mode == ENGINE_CONTAIN)
-		egress_tidy(s->state_dir);
+	docker_left_tidy(s->state_dir);
 	if (protect_end(&s->protect, s->state_dir, on_moved, &moved, &err) < 0)
 		watch->notice(watch->arg, err.text);
 	session_free(s);

@@ -232,6 +232,12 @@ int session_supervisor(const struct session_roots *roots, const char *id, pid_t 
 int session_create(const struct session_roots *roots, const char *name, struct session *out,
 		   struct err *err)
 {
+	return session_create_apart(roots, name, NULL, NULL, out, err);
+}
+
+int session_create_apart(const struct session_roots *roots, const char *name, bool (*is_taken)(const char *id, void *arg),
+			 void *arg, struct session *out, struct err *err)
+{
 	struct session s = {.lock_fd = -1};
 	AUTO(fd) int runtime_fd = -1;
 	int rc = fs_make_dirs(roots->state, 0700, err);
@@ -244,7 +250,7 @@ int session_create(const struct session_roots *roots, const char *name, struct s
 	rc = -EEXIST;
 	for (int i = 0; i < ID_TRIES && rc == -EEXIST; i++) {
 		make_id(name, s.id);
-		rc = claim(roots, runtime_fd, &s, err);
+		rc = is_taken && is_taken(s.id, arg) ? -EEXIST : claim(roots, runtime_fd, &s, err);
 	}
 	if (rc == 0)
 		rc = session_take_over(&s, err);

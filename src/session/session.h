@@ -71,6 +71,13 @@ int session_create(const struct session_roots *roots, const char *name, struct s
 		   struct err *err);
 
 /**
+ * session_create_apart() - session_create() with an id that is free elsewhere too
+ * @is_taken:	says so of an id, a container's name for one; another id is tried then
+ */
+int session_create_apart(const struct session_roots *roots, const char *name, bool (*is_taken)(const char *id, void *arg),
+			 void *arg, struct session *out, struct err *err);
+
+/**
  * session_take_over() - the calling process is the supervisor from now on (it was forked with the lock)
  *
  * session_create() has said so of its caller.

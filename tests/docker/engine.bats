@@ -14,7 +14,7 @@ setup_file() {
 	[ -n "$plugin" ] || command -v docker-compose >/dev/null || RIG_WHY="${RIG_WHY:-no compose of either generation}"
 	[ -z "$RIG_WHY" ] || return 0
 	"$HERE/rig.sh" prepare "$RIG" "$DRYDOCK_BUILD"
-	cp -r "$HERE/../../data/compose" "$RIG/"
+	cp -r "$HERE/../../data/compose" "$HERE/../../data/docker/Dockerfile" "$RIG/"
 	cp "$DRYDOCK_BUILD"/drydock "$DRYDOCK_BUILD"/drydock-egress "$RIG/bin/"
 	echo "$plugin" >"$RIG/plugin"
 	timeout 300 "$HERE/rig.sh" run "$RIG" "$HERE/engine.sh" >"$RIG/log" 2>&1 3>&- || {
@@ -125,4 +125,35 @@ ended() {
 
 @test "from the command to the agent's first line" {
 	awk '{ t = $2 - $1; if (best == "" || t < best) best = t } END { printf "best of five: %.2f s\n", best; exit !(best < 4) }' "$RIG/times"
+}
+
+@test "C-71 kill -9 of the command line: the agent lets its session live, and stop ends it" {
+	[ "$(grep -c '^drydock-orphan' "$RIG/gc.live.left")" -eq 2 ]
+	grep -q 'containers are removed' "$RIG/stop.out"
+	ended orphan 0
+}
+
+@test "C-71 the agent has ended too: a sidecar alone lets nothing live, gc --dry-run names it, gc removes it" {
+	grep -q 'drydock-ended-.*-egress' "$RIG/gc.dry"
+	grep -q 'drydock-ended-.*-egress' "$RIG/gc.dry.left"
+	grep -q 'drydock-ended-.*-egress' "$RIG/gc.ended" || {
+		cat "$RIG/gc.ended"
+		return 1
+	}
+	[ ! -s "$RIG/gc.ended.left" ]
+	# the record stays; what only the containers needed is gone
+	grep -qx audit.jsonl "$RIG/gc.folder"
+	run grep -E 'egress$|docker-compose' "$RIG/gc.folder"
+	[ "$status" -eq 1 ]
+}
+
+@test "drydock build makes the sidecar's image in under a second, the same each time, and an agent's from a base" {
+	grep -qE 'made in 0\.[0-9]+ s' "$RIG/build.egress"
+	[ "$(cut -d' ' -f1 "$RIG/build.id")" = "$(cat "$RIG/image.contain")" ]
+	[ "$(cut -d' ' -f2 "$RIG/build.id")" -le $((4 << 20)) ]
+	[ "$(cat "$RIG/build.rc")" -eq 0 ] || {
+		cat "$RIG/build.agent"
+		return 1
+	}
+	grep -qx built "$RIG/built.out"
 }

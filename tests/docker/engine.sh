@@ -93,3 +93,34 @@ for _ in 1 2 3 4 5; do
 	end=$("$RIG/bin/drydock" run -q --engine docker --image drydock-agent:latest -- bash -c 'echo $EPOCHREALTIME' </dev/null)
 	echo "$start $end"
 done >"$RIG/times"
+
+# The command line is killed: agent and sidecar run on, gc leaves them; stop ends them. Then the agent ends by itself first.
+gc() { "$RIG/bin/drydock" gc "$@"; }
+sleeper orphan
+kill -KILL "$pid"
+wait "$pid"
+gc >"$RIG/gc.live" 2>&1
+docker ps --format '{{.Names}}' >"$RIG/gc.live.left"
+id=$(docker ps --filter label=dev.drydock.role=agent --format '{{.Label "dev.drydock.session"}}')
+"$RIG/bin/drydock" stop "$id" >"$RIG/stop.out" 2>&1
+echo $? >"$RIG/orphan.rc"
+docker ps -a --format '{{.Names}}' >"$RIG/orphan.left"
+sleeper ended
+kill -KILL "$pid"
+wait "$pid"
+docker kill "$(docker ps -q --filter label=dev.drydock.role=agent)" >/dev/null
+gc -n >"$RIG/gc.dry" 2>&1
+docker ps --format '{{.Names}}' >"$RIG/gc.dry.left"
+gc >"$RIG/gc.ended" 2>&1
+docker ps -a --format '{{.Names}}' >"$RIG/gc.ended.left"
+ls "$HOME"/.local/state/drydock/sessions/ended-* >"$RIG/gc.folder"
+
+# Both images, without a network: the agent's is built on the root file system of the rig.
+mkdir -p "$RIG/share/drydock/docker"
+cp "$RIG/Dockerfile" "$RIG/share/drydock/docker/"
+docker rmi -f drydock-egress:latest >/dev/null
+"$RIG/bin/drydock" build --egress >"$RIG/build.egress" 2>&1
+docker image inspect -f '{{.Id}} {{.Size}}' drydock-egress:latest >"$RIG/build.id"
+"$RIG/bin/drydock" build --agent --base drydock-agent:latest --packages '' --image mine:1 >"$RIG/build.agent" 2>&1
+echo $? >"$RIG/build.rc"
+timeout 60 "$RIG/bin/drydock" run --engine docker --image mine:1 -q -- bash -c 'echo built' </dev/null >"$RIG/built.out" 2>"$RIG/built.err"
