@@ -283,6 +283,17 @@ static void put_json(const struct allowing *a, struct buf *out)
 	(void)buf_put(out, "\n", 1); /* term_put() reports a cut */
 }
 
+/* A file is read when a session starts: one that runs is told of nothing. */
+static void note_running(const struct allowing *a)
+{
+	char id[SESSION_ID_BYTES];
+	if (a->scope == SCOPE_SESSION || a->n_changed == 0 || a->flags->is_removal ||
+	    session_find_live(&a->place.roots, NULL, id, NULL) < 0)
+		return;
+	log_line("sessions that run go on with their old rules; for this one too: drydock %s --session %s ...",
+		 a->action == RULE_ALLOW ? "allow" : "deny", id);
+}
+
 static int report(const struct allowing *a)
 {
 	AUTO(buf) struct buf out = {.max = OUT_MAX_BYTES};
@@ -305,6 +316,7 @@ static int report(const struct allowing *a)
 			 a->flags->is_removal ? "has no such rule" : "says so already");
 	else
 		log_line("%s %.*s", what, (int)where.n, (const char *)where.p);
+	note_running(a);
 	if (a->scope == SCOPE_PROJECT && !a->flags->is_dry && a->state != TRUST_OK)
 		term_notice("the project's .drydock is not trusted yet: review it with drydock trust");
 	return term_put(STDOUT_FILENO, &out);

@@ -112,6 +112,8 @@ session() {
 	local pid=$! id
 	read -r _ <to
 	id=$(basename "$(newest_session)")
+	expect 0 drydock allow other.test || return 1
+	has "$err" "for this one too: drydock allow --session $id" || return 1
 	expect 6 drydock allow --session no-such a.test || return 1
 	has "$err" "no running session 'no-such'" || return 1
 	expect 2 drydock allow --session live --remove a.test || return 1

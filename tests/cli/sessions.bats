@@ -103,7 +103,9 @@ other_number() {
 	as sleep 60 &
 	local victim=$!
 	# another process under the supervisor's number, as after a reuse
-	echo "$victim $(cut -d' ' -f2 "$dir/supervisor")" | as tee "$dir/supervisor" >/dev/null
+	local began
+	began=$(cut -d' ' -f2 "$dir/supervisor")
+	echo "$victim $began" | as tee "$dir/supervisor" >/dev/null
 	expect 6 drydock stop reuse || return 1
 	kill -0 "$victim" || return 1
 	kill "$victim" "$PID"
