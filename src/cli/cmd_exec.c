@@ -6,9 +6,11 @@
 #include "cli/options.h"
 #include "cli/place.h"
 #include "cli/term.h"
+#include "engine/docker_exec.h"
 #include "engine/env.h"
 #include "engine/supervise.h"
 #include "jail/join.h"
+#include "report/meta.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -108,6 +110,11 @@ static int report_exec(const char *name, int exec_errno)
 	return exec_errno == ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE;
 }
 
+static bool wants_tty(const struct exec_flags *flags)
+{
+	return flags->is_tty || (!flags->is_pipe && term_is_tty(STDIN_FILENO) && term_is_tty(STDOUT_FILENO));
+}
+
 static int run_joined(const struct join *join, const struct exec_flags *flags, char **argv)
 {
 	char *env[ENV_ROOM];
@@ -123,7 +130,7 @@ static int run_joined(const struct join *join, const struct exec_flags *flags, c
 		.argv = argv,
 		.envp = env,
 		.cwd = flags->chdir ? flags->chdir : join->cwd,
-		.wants_pty = flags->is_tty || (!flags->is_pipe && term_is_tty(STDIN_FILENO) && term_is_tty(STDOUT_FILENO)),
+		.wants_pty = wants_tty(flags),
 	};
 	if (rc == 0)
 		rc = join_start(join, &command, &jail, &err);
@@ -142,7 +149,38 @@ static int run_joined(const struct join *join, const struct exec_flags *flags, c
 	return result.exit_code;
 }
 
-static int find_and_run(const char *wanted, const struct exec_flags *flags, char **argv)
+/* A session in a container has nothing to join; docker goes in. @argv: NULL for a shell of the image's own */
+static int run_in_container(const char *id, const struct exec_flags *flags, char **argv)
+{
+	struct err err = {0};
+	const struct docker_exec what = {
+		.session_id = id,
+		.argv = argv,
+		.env = (char *const *)(uintptr_t)flags->env.items,
+		.n_env = flags->env.n,
+		.cwd = flags->chdir,
+		.wants_tty = wants_tty(flags),
+	};
+	if (docker_exec(&what, &err) == -ENOENT)
+		(void)err_set(&err, 0, "session %s is still starting", id);
+	term_error("cannot enter the session", &err, EXIT_NOTHING_RAN);
+	return EXIT_NOTHING_RAN;
+}
+
+/* Its record says so; one that cannot be read yet is that of a session which is just being made. */
+static bool is_in_container(const struct place *place, const char *id)
+{
+	struct meta meta = {0};
+	char path[PATH_MAX + 96];
+
+	(void)snprintf(path, sizeof(path), "%s/%s/meta.json", place->roots.state, id);
+	bool is = meta_read(path, &meta, NULL) == 0 && strcmp(meta.engine, "native") != 0;
+	meta_drop(&meta);
+	return is;
+}
+
+/* @is_shell: @argv is the user's own shell, which an image need not have */
+static int find_and_run(const char *wanted, const struct exec_flags *flags, char **argv, bool is_shell)
 {
 	struct place place;
 	struct join join = {0};
@@ -161,9 +199,11 @@ static int find_and_run(const char *wanted, const struct exec_flags *flags, char
 	}
 	(void)snprintf(path, sizeof(path), "%s/%s/join", place.roots.runtime, id);
 	rc = join_read(path, &join, &err);
+	if (rc == -ENOENT && is_in_container(&place, id))
+		return run_in_container(id, flags, is_shell ? NULL : argv);
 	if (rc < 0) {
 		if (rc == -ENOENT)
-			(void)err_set(&err, 0, "session %s is still starting, or is none of the native engine", id);
+			(void)err_set(&err, 0, "session %s is still starting", id);
 		term_error("cannot enter the session", &err, EXIT_NOTHING_RAN);
 		return EXIT_NOTHING_RAN;
 	}
@@ -194,7 +234,7 @@ int cmd_exec(char **argv)
 		err_set(&err, 0, "exec: either --tty or --no-tty");
 		return term_usage("exec", &err);
 	}
-	return find_and_run(wanted, &flags, rest);
+	return find_and_run(wanted, &flags, rest, false);
 }
 
 /* A first word that is no option is a session; else the options are those of run. */
@@ -214,5 +254,5 @@ int cmd_shell(char **argv)
 		err_set(&err, 0, "shell takes one session, not '%s' too", argv[1]);
 		return term_usage("shell", &err);
 	}
-	return find_and_run(argv[0], &flags, command);
+	return find_and_run(argv[0], &flags, command, true);
 }

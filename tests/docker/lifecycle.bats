@@ -18,6 +18,21 @@ nothing() { # FILE
 	}
 }
 
+@test "exec and shell enter the agent's container with its rights and its way out" {
+	for t in bridge sealed; do
+		grep -qx 'passed given' "$RIG/l.more$t.exec"
+		grep -q 'hello from allowed' "$RIG/l.more$t.exec"
+		grep -qx 403 "$RIG/l.more$t.exec"
+		grep -q 'NoNewPrivs:.1' "$RIG/l.more$t.exec"
+		grep -q 'CapBnd:.00000000000000eb' "$RIG/l.more$t.exec"
+		grep -qx 'rc=7' "$RIG/l.more$t.exec"
+		grep -qx 'typed in' "$RIG/l.more$t.exec"
+		grep -qxE 'rc=12[67]' "$RIG/l.more$t.exec" # docker's own word for a command that is not there
+		grep -q 'shell 42' "$RIG/l.more$t.exec"
+		nothing "more$t.left"
+	done
+}
+
 @test "C-48 kill -9 of the command line: the agent goes on, contained, and gc leaves it alone" {
 	for t in bridge sealed; do
 		[ "$(cat "$RIG/l.cli$t.rc")" -eq 137 ]

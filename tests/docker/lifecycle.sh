@@ -33,6 +33,22 @@ left() { # FILE: containers, and networks beside the shared pair
 }
 
 for topology in bridge sealed; do
+	# One more command, with the agent's rights and way out; and a shell.
+	start "more$topology" "$topology"
+	{
+		OWN=passed dd exec "$id" -e OWN -e SET=given -- bash -c 'echo "$OWN $SET"; curl -sS http://allowed.test/
+			curl -sS -o /dev/null -w "%{http_code}\n" http://evil.test/; cat /proc/self/status; exit 7'
+		echo "rc=$?"
+		echo typed in | dd exec "$id" -- cat
+		dd exec "$id" -- no-such-command
+		echo "rc=$?"
+		echo 'echo shell $((40 + 2))' | dd shell "$id"
+		dd ls
+	} >"$RIG/l.more$topology.exec" 2>&1
+	dd stop "$id" >/dev/null 2>&1
+	gone "more$topology"
+	left "more$topology.left"
+
 	# The command line is killed: the session goes on as contained as before, and gc leaves a live agent alone.
 	start "cli$topology" "$topology"
 	kill -9 "$pid"
