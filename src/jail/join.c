@@ -125,7 +125,8 @@ struct entry {
 /* Those of pid 1, which belongs to the same user by now; a limit that is lower already stays. */
 static int take_limits(struct err *err)
 {
-	for (int i = 0; i < RLIM_NLIMITS; i++) {
+	for (unsigned n = 0; n < RLIM_NLIMITS; n++) {
+		__rlimit_resource_t i = (__rlimit_resource_t)n;
 		struct rlimit own, want;
 		if (getrlimit(i, &own) < 0 || prlimit(1, i, NULL, &want) < 0)
 			return err_set(err, errno, "reading the session's limits");
@@ -260,6 +261,7 @@ int join_start(const struct join *join, const struct join_command *command, stru
 	AUTO(fd) int pty_wr = pty[1];
 	int rc = open_init(join, &e, err);
 	AUTO(fd) int pidfd = e.pidfd;
+	(void)pidfd; /* kept to be closed; clang sees no other use */
 	if (rc < 0)
 		return rc;
 	e.report_wr = report_wr;

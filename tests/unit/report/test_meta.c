@@ -76,6 +76,8 @@ int main(void)
 		cmocka_unit_test(what_is_no_record_is_an_error),
 	};
 	AUTO(fd) int fd = mkstemp(path);
+	if (fd < 0)
+		return 1;
 	int rc = cmocka_run_group_tests_name("report/meta", tests, NULL, NULL);
 	(void)unlink(path);
 	return rc;
