@@ -384,7 +384,7 @@ int session_find(const struct session_roots *roots, const char *wanted,
 		 char out_id[SESSION_ID_BYTES], struct err *err)
 {
 	if (wanted && !session_id_is_valid(wanted)) {
-		(void)err_set(err, ENOENT, "'%s' is no session id", wanted);
+		(void)err_set(err, 0, "'%s' is no session id", wanted);
 		(void)err_fix(err, "ids look like shop-7f3a; without one the newest is taken");
 		return -ENOENT; /* also when nobody reads @err */
 	}
@@ -409,10 +409,12 @@ int session_find(const struct session_roots *roots, const char *wanted,
 		if (is_exact)
 			break;
 	}
-	if (!found[0] && wanted)
-		return err_set(err, ENOENT, "no session '%s' in '%s'", wanted, roots->state);
-	if (!found[0])
-		return err_set(err, ENOENT, "no session in '%s' yet", roots->state);
+	if (!found[0]) {
+		(void)err_set(err, 0, wanted ? "no session '%s' in '%s'" : "no session%s in '%s' yet",
+			      wanted ? wanted : "", roots->state);
+		(void)err_fix(err, "see them all: drydock ls -a");
+		return -ENOENT; /* also when nobody reads @err */
+	}
 	memcpy(out_id, found, sizeof(found));
 	return 0;
 }
@@ -479,12 +481,14 @@ int session_find_live(const struct session_roots *roots, const char *wanted,
 			found = &list[i];
 	}
 	if (!found && wanted) {
-		(void)err_set(err, ENOENT, "no running session '%s'", wanted);
+		(void)err_set(err, 0, "no running session '%s'", wanted);
 		(void)err_fix(err, "see what runs: drydock ls");
 		return -ENOENT; /* also when nobody reads @err */
 	}
-	if (!found)
-		return err_set(err, ENOENT, "no session is running");
+	if (!found) {
+		(void)err_set(err, 0, "no session is running");
+		return -ENOENT;
+	}
 	memcpy(out_id, found->id, sizeof(found->id));
 	return 0;
 }

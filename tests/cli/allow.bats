@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # allow and deny: rules for the user, for a project and for a running session
 
+bats_require_minimum_version 1.5.0
 load helpers
 
 setup_file() {
@@ -161,4 +162,27 @@ once() {
 	[ ! -e "$HOME_DIR/.config/drydock/allow" ]
 	[ ! -e .drydock ]
 	expect 0 drydock allow b.test
+}
+
+@test "a session that began under the lock takes no allow, and takes a deny" {
+	[ "$(id -u)" -eq 0 ] || skip "only root can put a file in /etc of a mount namespace of its own"
+	become root
+	rm -f to from said
+	mkfifo to from
+	# shellcheck disable=SC2016 # expanded inside
+	expect 0 unshare -m bash -c 'mkdir -p "$1/etc" && cp -a /etc/{passwd,group,hosts,resolv.conf,nsswitch.conf,alternatives} "$1/etc/" &&
+		mkdir -p "$1/etc/drydock" && printf "lock\nallow a.test\n" >"$1/etc/drydock/config" && mount --bind "$1/etc" /etc || exit 1
+		export HOME=$1/root/home XDG_RUNTIME_DIR=$1/root/run
+		"$2/bin/drydock" run -q -a b.test --name locked -- bash -c "$3" &
+		read -r _ <to
+		"$2/bin/drydock" allow --session locked b.test; echo "allow $?"
+		"$2/bin/drydock" deny --session locked a.test; echo "deny $?"
+		echo go >from; wait' sh "$TOP" "$PREFIX" "$STORY"
+	has "$out" "allow 3"
+	has "$out" "deny 0"
+	has "$err" "lock in /etc/drydock"
+	[ "$(head -1 said)" = "first yes" ]
+	grep -q '^deny a.test' "$(newest_session)/policy"
+	run ! grep -q 'b.test' "$(newest_session)/policy"
+	rm -rf to from said "$TOP/etc"
 }
