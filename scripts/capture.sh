@@ -51,6 +51,7 @@ for agent in "${agents[@]}"; do
 			-- $(command_of "$agent") </dev/null >"\$LAB/said" 2>&1 || true
 		cat "\$HOME"/.local/state/drydock/sessions/capture*/audit.jsonl || cat "\$LAB/said" >&2
 	S
+	# shellcheck disable=SC2016 # expanded by the lab
 	tests/lab/lab.sh "$kind" "$lab" 'bash "$LAB/start.sh"' >"$lab/audit"
 	jq -r 'select(.name and .verdict and .event != "close") | "\(.name)\t\(.port // "dns")\t\(.verdict)\t\(.reason)"' \
 		"$lab/audit" | sort | uniq -c | sort -k2 |
