@@ -122,7 +122,6 @@ static int run_joined(const struct join *join, const struct exec_flags *flags, c
 	struct jail jail;
 	struct err err = {0};
 	const struct engine_watch watch = {.notice = on_notice};
-	const struct supervise_also nothing = {.fd = -1};
 	struct engine_result result = {.exit_code = EXIT_FAILED};
 
 	int rc = make_env(join, flags, env, &made, &err);
@@ -144,7 +143,7 @@ static int run_joined(const struct join *join, const struct exec_flags *flags, c
 		jail_kill(&jail);
 		return report_exec(argv[0], jail.exec_errno);
 	}
-	if (supervise_run(&jail, -1, &nothing, &watch, &result, &err) < 0)
+	if (supervise_run(&jail, -1, NULL, 0, &watch, &result, &err) < 0)
 		term_error("lost the command; it was killed", &err, 0);
 	return result.exit_code;
 }

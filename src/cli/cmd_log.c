@@ -112,6 +112,10 @@ static void print_record(const struct record *r, bool is_json, struct buf *out)
 		(void)buf_putf(out, "  seen ");
 		utf8_put_safe(out, span_of(r->seen), NAME_CHARS);
 	}
+	if (r->program[0]) {
+		(void)buf_putf(out, "  %s", !strcmp(r->event, "program") ? "made the flow above: " : "from ");
+		utf8_put_safe(out, span_of(r->program), NAME_CHARS);
+	}
 	put_bytes(out, r);
 	if (r->rule[0]) {
 		(void)buf_putf(out, "  by ");

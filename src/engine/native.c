@@ -2,6 +2,7 @@
 /* engine/native.c - a session in namespaces of this machine: egress, jail, supervision, in that
  * order */
 #include "engine/agent_id.h"
+#include "engine/attribute.h"
 #include "engine/egress.h"
 #include "engine/engine.h"
 #include "engine/supervise.h"
@@ -30,6 +31,7 @@ struct engine_session {
 	struct protect protect;
 	int watch_fd; /* of protect, or -1 */
 	char state_dir[PATH_MAX];
+	const char *runtime_dir; /* the request's; NULL for none */
 	char project[PATH_MAX]; /* what protect borrows */
 };
 
@@ -195,6 +197,7 @@ static int native_start(const struct engine_request *request, struct engine_sess
 		return err_set(err, ENOMEM, "starting the session");
 	}
 	*session = (struct engine_session){.egress = EGRESS_NONE, .publish = PUBLISH_NONE, .watch_fd = -1};
+	session->runtime_dir = request->runtime_dir;
 	(void)snprintf(session->state_dir, PATH_MAX, "%s", request->state_dir);
 	(void)snprintf(session->project, PATH_MAX, "%s", request->project ? request->project : "");
 	protect_begin(request->project ? session->project : NULL, &session->protect);
@@ -257,17 +260,23 @@ struct appearance {
 	bool has_failed; /* said once; the look at the end says it again */
 };
 
-static void on_appeared(void *arg)
+static bool on_appeared(void *arg)
 {
 	struct appearance *a = arg;
 	struct err err = {0};
 
 	if (!protect_drain(&a->session->protect, a->fd) || a->has_failed)
-		return;
+		return true;
 	if (protect_end(&a->session->protect, a->session->state_dir, on_moved, &a->watch, &err) < 0) {
 		a->watch.notice(a->watch.arg, err.text);
 		a->has_failed = true;
 	}
+	return true;
+}
+
+static bool on_decision(void *arg)
+{
+	return attribute_ready(arg) == 0;
 }
 
 static int native_stay(struct engine_session *session, const struct engine_watch *watch,
@@ -275,8 +284,12 @@ static int native_stay(struct engine_session *session, const struct engine_watch
 {
 	int fd = session->watch_fd = protect_watch(&session->protect);
 	struct appearance appearance = {.session = session, .watch = *watch, .fd = fd};
-	struct supervise_also also = {.fd = fd, .ready = on_appeared, .arg = &appearance};
-	int rc = supervise_run(&session->jail, session->egress.pidfd, &also, watch, out, err);
+	struct attribute attribute = ATTRIBUTE_NONE;
+	if (session->egress.pidfd >= 0)
+		attribute_begin(&attribute, session->runtime_dir, session->jail.init_pid);
+	const struct supervise_also also[] = {{fd, on_appeared, &appearance}, {attribute.fd, on_decision, &attribute}};
+	int rc = supervise_run(&session->jail, session->egress.pidfd, also, 2, watch, out, err);
+	attribute_end(&attribute);
 	protect_unwatch(fd); /* native_end() closes it, when that costs nothing any more */
 	return rc;
 }

@@ -33,6 +33,7 @@ struct end {
 	uint8_t held[COPY_BYTES];
 	size_t n, done;
 	bool has_ended, is_told; /* its end was read, and passed on */
+	bool is_gone; /* closed both ways, no longer watched; what it holds is still to be taken */
 	uint32_t events;
 };
 
@@ -59,7 +60,8 @@ static void close_link(struct link *l)
 	for (size_t i = 0; i < 2; i++) {
 		if (both[i]->source.fd < 0)
 			continue;
-		loop_drop(l->p->loop, &both[i]->source);
+		if (!both[i]->is_gone)
+			loop_drop(l->p->loop, &both[i]->source);
 		(void)close(both[i]->source.fd);
 	}
 	l->p->n_links--;
@@ -71,7 +73,7 @@ static void watch(struct end *e)
 {
 	uint32_t events = (e->n || e->has_ended ? 0U : (uint32_t)EPOLLIN) | (e->other->n ? (uint32_t)EPOLLOUT : 0U);
 
-	if (events != e->events && loop_change(e->link->p->loop, &e->source, events) == 0)
+	if (!e->is_gone && events != e->events && loop_change(e->link->p->loop, &e->source, events) == 0)
 		e->events = events;
 }
 
@@ -101,6 +103,16 @@ static bool move(struct end *from)
 	return true;
 }
 
+/* Passes on what a closed end had sent, as far as the other takes it now; false once all is taken. */
+static bool drain_gone(struct end *e)
+{
+	bool is_moving = e->is_gone;
+
+	while (is_moving && !e->is_told)
+		is_moving = move(e) && !e->n;
+	return !e->is_gone || (e->n > 0 && !e->is_told);
+}
+
 static void on_end(struct loop_source *source, uint32_t events)
 {
 	struct end *e = container_of(source, struct end, source);
@@ -111,11 +123,11 @@ static void on_end(struct loop_source *source, uint32_t events)
 		is_on = move(e->other);
 	if (is_on && events & EPOLLIN)
 		is_on = move(e);
-	if (is_on && events & EPOLLHUP) { /* closed both ways: what it sent is passed on as far as it goes */
-		while (!e->n && !e->has_ended && move(e))
-			;
-		is_on = false;
+	if (is_on && events & EPOLLHUP) { /* closed both ways; the event would come for ever */
+		loop_drop(l->p->loop, &e->source);
+		e->is_gone = true;
 	}
+	is_on = is_on && drain_gone(&l->outside) && drain_gone(&l->inside);
 	if (!is_on || (l->outside.is_told && l->inside.is_told)) {
 		close_link(l);
 		return;
@@ -205,7 +217,9 @@ _Noreturn static void serve(const struct publish *p, int init_pidfd, int ready_w
 	int kept[PUBLISH_MAX_PORTS + 2] = {ready_wr, init_pidfd};
 
 	(void)signal(SIGPIPE, SIG_IGN);
-	(void)signal(SIGINT, SIG_IGN); /* meant for the command; the end comes by SIGKILL */
+	static const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT}; /* meant for the command; the end comes by SIGKILL */
+	for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
+		(void)signal(ignored[i], SIG_IGN);
 	for (size_t i = 0; i < p->n; i++)
 		kept[2 + i] = p->fds[i];
 	int rc = prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 ? -errno : keep_only(kept, p->n + 2);

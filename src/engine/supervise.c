@@ -37,8 +37,12 @@ struct supervisor {
 	struct engine_result result;
 	bool is_over;
 	uint64_t last_int_ms;
-	struct loop_source signals, init, egress, also, keys, screen, pty;
-	const struct supervise_also *other;
+	struct loop_source signals, init, egress, keys, screen, pty;
+	struct other {
+		struct loop_source source;
+		struct supervisor *s;
+		const struct supervise_also *also;
+	} others[SUPERVISE_MAX_ALSO];
 	struct loop_timer limit, kill;
 	struct copy in, out;
 	struct tty tty;
@@ -304,17 +308,25 @@ static int watch_terminal(struct supervisor *s, struct err *err)
 static void on_also(struct loop_source *source, uint32_t events)
 {
 	(void)events;
-	const struct supervise_also *other = container_of(source, struct supervisor, also)->other;
-	other->ready(other->arg);
+	struct other *other = container_of(source, struct other, source);
+	if (!other->also->ready(other->also->arg))
+		loop_drop(other->s->loop, source);
 }
 
-static int watch_all(struct supervisor *s, int signal_fd, int egress_pidfd, struct err *err)
+static int watch_all(struct supervisor *s, int signal_fd, int egress_pidfd, const struct supervise_also *also,
+		     size_t n_also, struct err *err)
 {
 	if (watch_fd(s, &s->signals, signal_fd, on_signal, err) < 0 ||
 	    watch_fd(s, &s->init, s->jail->init_pidfd, on_init, err) < 0 ||
 	    watch_fd(s, &s->egress, egress_pidfd, on_egress, err) < 0 ||
-	    watch_fd(s, &s->also, s->other->fd, on_also, err) < 0 || watch_terminal(s, err) < 0)
+	    watch_terminal(s, err) < 0)
 		return err->code;
+	for (size_t i = 0; i < n_also; i++) {
+		s->others[i].s = s;
+		s->others[i].also = &also[i];
+		if (watch_fd(s, &s->others[i].source, also[i].fd, on_also, err) < 0)
+			return err->code;
+	}
 	s->limit.fire = on_limit;
 	s->kill.fire = on_kill;
 	if (s->watch->timeout_ms &&
@@ -340,12 +352,12 @@ static void drain(struct supervisor *s)
 		;
 }
 
-int supervise_run(struct jail *jail, int egress_pidfd, const struct supervise_also *also,
+int supervise_run(struct jail *jail, int egress_pidfd, const struct supervise_also *also, size_t n_also,
 		  const struct engine_watch *watch, struct engine_result *out, struct err *err)
 {
 	static struct supervisor
 		s; /* two buffers: too big for a stack frame; there is one session */
-	s = (struct supervisor){.jail = jail, .watch = watch, .other = also, .tty = {.fd = -1}};
+	s = (struct supervisor){.jail = jail, .watch = watch, .tty = {.fd = -1}};
 	s.keys.fd = s.screen.fd = s.pty.fd = -1;
 	sigset_t set;
 	signal_set(&set, jail->pty_fd >= 0);
@@ -355,7 +367,7 @@ int supervise_run(struct jail *jail, int egress_pidfd, const struct supervise_al
 	if (rc == 0 && !(s.loop = loop_new(err)))
 		rc = err->code;
 	if (rc == 0)
-		rc = watch_all(&s, signal_fd, egress_pidfd, err);
+		rc = watch_all(&s, signal_fd, egress_pidfd, also, n_also, err);
 	while (rc == 0 && !s.is_over) {
 		rc = loop_turn(s.loop);
 		if (rc < 0)

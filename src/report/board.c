@@ -99,10 +99,23 @@ static bool add_bytes(struct board *b, unsigned session, const struct record *r)
 	return true;
 }
 
+/* Says who made the flow that a row saw last. */
+static bool name_program(struct board *b, unsigned session, const struct record *r)
+{
+	for (size_t i = b->n_rows; r->flow && i-- > 0;)
+		if (b->rows[i].session == session && b->rows[i].last_flow == r->flow) {
+			copy(b->rows[i].program, sizeof(b->rows[i].program), r->program);
+			return true;
+		}
+	return false;
+}
+
 bool board_add(struct board *b, unsigned session, const struct record *r)
 {
 	enum board_verdict verdict;
 
+	if (!strcmp(r->event, "program"))
+		return name_program(b, session, r);
 	bool has_bytes = add_bytes(b, session, r);
 	if (!decide(r, &verdict))
 		return has_bytes;
@@ -117,6 +130,7 @@ bool board_add(struct board *b, unsigned session, const struct record *r)
 		return false;
 	row->verdict = verdict;
 	row->flow = verdict == BOARD_ASK ? r->flow : 0;
+	row->last_flow = r->flow;
 	row->count++;
 	copy(row->time, sizeof(row->time), r->time);
 	copy(row->protocol, sizeof(row->protocol), r->protocol);

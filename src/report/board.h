@@ -23,7 +23,7 @@ struct board_row {
 	char name[BOARD_NAME_BYTES];
 	uint16_t port;
 	char time[BOARD_WORD_BYTES], protocol[BOARD_WORD_BYTES], reason[BOARD_WORD_BYTES], program[BOARD_WORD_BYTES];
-	uint64_t count, up_bytes, down_bytes, flow;
+	uint64_t count, up_bytes, down_bytes, flow, last_flow;
 };
 
 /** struct board - start from {0}; rows[0] is the one that was quiet for longest */

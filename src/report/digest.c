@@ -92,6 +92,7 @@ static void add_decision(struct digest *d, const struct record *r, bool is_refus
 		count_rule(d, r->rule);
 	if (!h)
 		return;
+	h->last_flow = r->flow;
 	h->n_refused += is_refusal;
 	h->n_allowed += !is_refusal && !is_close;
 	h->up_bytes += r->up_bytes;
@@ -107,6 +108,13 @@ static void add_decision(struct digest *d, const struct record *r, bool is_refus
 		mark(d, h, r, is_refusal);
 }
 
+static void name_program(struct digest *d, const struct record *r)
+{
+	for (size_t i = 0; r->flow && i < d->n_hosts; i++)
+		if (d->hosts[i].last_flow == r->flow)
+			copy(d->hosts[i].program, sizeof(d->hosts[i].program), r->program);
+}
+
 void digest_add(struct digest *d, const struct record *r)
 {
 	uint64_t now = read_time(r->time);
@@ -116,6 +124,8 @@ void digest_add(struct digest *d, const struct record *r)
 	if (now > d->begun_ms)
 		d->span_ms = now - d->begun_ms;
 	d->n_reloads += !strcmp(r->event, "reload");
+	if (!strcmp(r->event, "program"))
+		name_program(d, r);
 	bool is_refusal = record_is_refusal(r);
 	bool is_flow = !strcmp(r->event, "open") || !strcmp(r->event, "close");
 	if (is_refusal || is_flow) /* an allowed DNS question is told by the flow that follows */

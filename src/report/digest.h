@@ -27,7 +27,7 @@ struct digest_mark {
 struct digest_host {
 	char name[DIGEST_NAME_BYTES];
 	uint16_t port;
-	uint64_t n_allowed, n_refused, up_bytes, down_bytes;
+	uint64_t n_allowed, n_refused, up_bytes, down_bytes, last_flow;
 	char reason[DIGEST_WORD_BYTES], rule[DIGEST_NAME_BYTES], program[DIGEST_WORD_BYTES];
 	char first[DIGEST_WORD_BYTES], last[DIGEST_WORD_BYTES];
 	struct digest_mark marks[DIGEST_MAX_MARKS];

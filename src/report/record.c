@@ -72,6 +72,8 @@ bool record_read(const char *line, struct record *out)
 		.address = text_of(root, "address"),
 		.seen = text_of(root, "seen"),
 		.program = text_of(root, "program"),
+		.client = text_of(root, "client"),
+		.client_port = (uint16_t)(number_of(root, "client_port") <= UINT16_MAX ? number_of(root, "client_port") : 0),
 		.port = port <= UINT16_MAX ? (uint16_t)port : 0,
 		.seq = number_of(root, "seq"),
 		.flow = number_of(root, "flow"),

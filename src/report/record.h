@@ -13,8 +13,8 @@ enum { RECORD_LINE_MAX_BYTES = 64 << 10 };
  * Text is as the agent's side wrote it: escape it (utf8_put_safe) before showing it.
  */
 struct record {
-	const char *time, *event, *protocol, *name, *verdict, *reason, *rule, *address, *seen, *program;
-	uint16_t port;
+	const char *time, *event, *protocol, *name, *verdict, *reason, *rule, *address, *seen, *program, *client;
+	uint16_t port, client_port;
 	uint64_t seq, flow, up_bytes, down_bytes, ms;
 	bool has_counts;
 	const char *line; /* the raw line without its newline */

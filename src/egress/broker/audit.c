@@ -194,6 +194,8 @@ static void put_record(struct json *j, const struct audit_record *r)
 	if (r->rule_file)
 		put_rule(j, r);
 	put_address(j, "address", r->address);
+	if (r->program)
+		json_text(j, "program", span_of(r->program));
 	if (r->via)
 		json_str(j, "via", r->via);
 	put_address(j, "client", r->client);

@@ -82,6 +82,7 @@ struct audit_record {
 	const char *rule_file;
 	unsigned rule_line;
 	const struct addr *address;
+	const char *program; /* who made the flow; NULL when unknown */
 	const char *via;
 	const struct addr *client;
 	uint16_t client_port;

@@ -65,6 +65,7 @@ struct audit_record broker_record_of(const struct upstream *u, const char *event
 		.has_verdict = true,
 		.rule_file = u->verdict.origin.file,
 		.rule_line = u->verdict.origin.line,
+		.program = u->program[0] ? u->program : NULL,
 		.via = u->is_via ? ((struct broker *)u->owner)->via_text : NULL,
 		.client = u->client_port ? &u->client : NULL,
 		.client_port = u->client_port,

@@ -88,6 +88,9 @@ bool broker_refuse_ask(struct broker *broker, uint64_t flow);
 /** broker_list() - append one JSON line a flow */
 void broker_list(struct broker *broker, struct buf *out);
 
+/** broker_note_program() - who made a flow, for its later records; a flow that is over is left alone */
+void broker_note_program(struct broker *broker, uint64_t flow, const char *name);
+
 /** broker_count_flows() - how many there are, and how many wait for the user */
 void broker_count_flows(const struct broker *broker, size_t *out_all, size_t *out_asking);
 

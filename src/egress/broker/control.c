@@ -113,6 +113,10 @@ static void serve(struct client *c, const struct control_packet *p)
 	case CONTROL_REFUSE_ASK:
 		answer_found(c, calls->refuse_ask(calls->arg, p->head.value));
 		break;
+	case CONTROL_PROGRAM:
+		if (p->head.text_bytes && p->head.text_bytes < CONTROL_PROGRAM_BYTES)
+			calls->program(calls->arg, p->head.value, p->text);
+		break;
 	case CONTROL_STOP:
 		answer(c, CONTROL_OK, 0, (struct span){0}, -1);
 		calls->stop(calls->arg);

@@ -24,6 +24,7 @@ struct control_calls {
 	void (*flows)(void *arg, struct buf *out);
 	bool (*close_flow)(void *arg, uint64_t flow);
 	bool (*refuse_ask)(void *arg, uint64_t flow);
+	void (*program)(void *arg, uint64_t flow, const char *name);
 	void (*stop)(void *arg);
 	void *arg;
 };

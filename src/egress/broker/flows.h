@@ -3,6 +3,7 @@
 #pragma once
 #include "egress/broker/dial.h"
 #include "egress/broker/via.h"
+#include "egress/wire/control.h"
 #include "egress/wire/messages.h"
 #include "net/name.h"
 #include "policy/verdict.h"
@@ -61,6 +62,7 @@ struct upstream {
 	uint64_t up_bytes, down_bytes;
 	uint8_t judge, bears;
 	enum reason cut;
+	char program[CONTROL_PROGRAM_BYTES]; /* who made it, when that was said; else "" */
 	struct flows *flows;
 	void *owner;
 };

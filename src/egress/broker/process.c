@@ -242,6 +242,15 @@ static bool refuse_ask(void *arg, uint64_t flow)
 	return broker_refuse_ask(((struct process *)arg)->broker, flow);
 }
 
+static void note_program(void *arg, uint64_t flow, const char *name)
+{
+	struct process *p = arg;
+
+	broker_note_program(p->broker, flow, name);
+	const struct audit_record r = {.event = "program", .flow = flow, .has_flow = true, .program = name};
+	(void)audit_write(&p->audit, &r);
+}
+
 static void ask_to_end(void *arg)
 {
 	((struct process *)arg)->is_asked_to_end = true;
@@ -483,6 +492,7 @@ static int start_control(struct process *p, struct err *err)
 		.flows = put_flows,
 		.close_flow = close_flow,
 		.refuse_ask = refuse_ask,
+		.program = note_program,
 		.stop = ask_to_end,
 		.arg = p,
 	};

@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "egress/broker/inside.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
@@ -248,6 +249,8 @@ static void put_flow(struct broker *b, struct upstream *u, struct json *j)
 		json_str(j, "client", address);
 		json_u64(j, "client_port", u->client_port);
 	}
+	if (u->program[0])
+		json_str(j, "program", u->program);
 	json_u64(j, "up", u->up_bytes);
 	json_u64(j, "down", u->down_bytes);
 	json_u64(j, "ms", loop_now_ms(b->set.loop) - u->started_ms);
@@ -266,6 +269,14 @@ void broker_list(struct broker *b, struct buf *out)
 			j.needs_comma = false;
 			put_flow(b, u, &j);
 		}
+}
+
+void broker_note_program(struct broker *b, uint64_t flow, const char *name)
+{
+	struct upstream *u = flows_find(&b->flows, flow);
+
+	if (u)
+		(void)snprintf(u->program, sizeof(u->program), "%s", name); /* shorter: checked */
 }
 
 void broker_count_flows(const struct broker *b, size_t *out_all, size_t *out_asking)

@@ -14,6 +14,7 @@
  *                the log instead
  *   CLOSE_FLOW   number: the flow
  *   REFUSE_ASK   number: the flow that waits for an answer (serve --ask) is refused now
+ *   PROGRAM      number: a flow; text: the program that made it, as its supervisor sees it. A hint, for records. Not answered
  *   STOP         end the egress in order, once the answer is out
  */
 #pragma once
@@ -32,6 +33,7 @@
 	X(SUBSCRIBE, 4, 0)                                                                         \
 	X(CLOSE_FLOW, 5, 0)                                                                        \
 	X(REFUSE_ASK, 6, 0)                                                                        \
+	X(PROGRAM, 8, 0)                                                                           \
 	X(STOP, 7, 0)                                                                              \
 	X(OK, 16, 1)                                                                               \
 	X(FAILED, 17, 0)                                                                           \
@@ -43,7 +45,7 @@ enum control_number {
 #undef X
 };
 
-enum { CONTROL_VERSION = 1, CONTROL_TEXT_MAX_BYTES = 16384 };
+enum { CONTROL_VERSION = 1, CONTROL_TEXT_MAX_BYTES = 16384, CONTROL_PROGRAM_BYTES = 32 };
 
 /** struct control_head - stands at the beginning of every packet */
 struct control_head {

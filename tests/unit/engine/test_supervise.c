@@ -65,8 +65,7 @@ static struct engine_result supervise(struct jail *jail, int egress_pidfd, uint6
 	const struct engine_watch watch = {.timeout_ms = timeout_ms, .notice = on_notice};
 	struct engine_result result = {.exit_code = -1};
 	notices[0] = '\0';
-	const struct supervise_also nothing = {.fd = -1};
-	assert_int_equal(supervise_run(jail, egress_pidfd, &nothing, &watch, &result, NULL), 0);
+	assert_int_equal(supervise_run(jail, egress_pidfd, NULL, 0, &watch, &result, NULL), 0);
 	return result;
 }
 
