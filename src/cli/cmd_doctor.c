@@ -11,6 +11,7 @@
 #include "cli/exit.h"
 #include "cli/launch.h"
 #include "cli/term.h"
+#include "engine/docker_look.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -312,6 +313,10 @@ static void examine_policy(struct doctor *d)
 			n += launch.config.sources[i].n_allows;
 		(void)snprintf(text, sizeof(text), "%zu from /etc, yours and this project's", n);
 		(void)add(d, "EGRESS", "rules", MARK_OK, span_of(text));
+		for (size_t i = 0; i < launch.config.n_sources; i++) {
+			(void)snprintf(text, sizeof(text), "%zu", launch.config.sources[i].n_allows);
+			(void)add(d, "EGRESS", launch.config.sources[i].name, MARK_OK, span_of(text));
+		}
 		AUTO(dir) DIR *presets = opendir(launch.place.vendor_presets);
 		(void)add(d, "EGRESS", "presets", presets ? MARK_OK : MARK_WARN,
 			  span_of(launch.place.vendor_presets));
@@ -320,6 +325,14 @@ static void examine_policy(struct doctor *d)
 				  span_of(launch.config.notices.items[i]));
 	}
 	launch_drop(&launch, false);
+}
+
+static void on_docker(const struct docker_look_row *row, void *arg)
+{
+	static const enum mark marks[] = {
+		[DOCKER_LOOK_OK] = MARK_OK, [DOCKER_LOOK_WARN] = MARK_WARN, [DOCKER_LOOK_NONE] = MARK_OK};
+	struct row *r = add(arg, "DOCKER (only for --engine docker)", row->name, marks[row->mark], span_of(row->detail));
+	(void)snprintf(r->fix, sizeof(r->fix), "%s", row->fix);
 }
 
 static size_t count(const struct doctor *d, enum mark mark)
@@ -434,6 +447,7 @@ int cmd_doctor(char **argv)
 	examine_jail(&doctor);
 	examine_policy(&doctor);
 	examine_dns(&doctor);
+	docker_look(on_docker, &doctor);
 	AUTO(buf) struct buf out = {.max = OUTPUT_MAX_BYTES};
 	if (doctor.is_json)
 		print_json(&doctor, &out);

@@ -156,6 +156,10 @@ static int choose_engine(struct run *run, struct err *err)
 		choice->topology = ENGINE_SEALED;
 	else if (flags->topology && strcmp(flags->topology, "bridge") != 0)
 		return err_set(err, 0, "--topology takes bridge or sealed, not '%s'", flags->topology);
+	if (flags->publish.n && (is_docker || mode.mode == ENGINE_DOOD)) {
+		(void)err_set(err, 0, "--publish is a matter of the native engine: a contained container has no way in");
+		return err_fix(err, "leave out --engine docker, or --publish");
+	}
 	run->engine = mode.mode == ENGINE_DOOD ? &engine_dood : is_docker ? &engine_docker : &engine_native;
 	choice->is_docker = run->engine != &engine_native;
 	return 0;
@@ -242,6 +246,7 @@ static int make_session(struct run *run, struct err *err)
 	run->meta = (struct session_meta){
 		.mounts = run->mounts,
 		.n_mounts = r->n_mounts,
+		.mode = mode_name(l->choice.mode),
 		.engine = run->engine->name,
 		.project = l->request.project,
 		.cwd = l->place.cwd,

@@ -106,7 +106,8 @@ static int make(const struct docker_cli *cli, const char *name, bool is_inner, s
 	return 0;
 }
 
-static int check_one(const struct docker_cli *cli, const char *name, bool is_inner, char *out_subnet, struct err *err)
+int docker_net_look(const struct docker_cli *cli, const char *name, bool is_inner,
+		    char out_subnet[DOCKER_NET_SUBNET_BYTES], struct err *err)
 {
 	struct tool facts;
 	int rc = look(cli, name, &facts, err);
@@ -141,18 +142,18 @@ static int lock_folder(const char *folder, struct err *err)
 static int ready_one(const struct docker_cli *cli, const char *lock_dir, const char *name, bool is_inner, char *out_subnet,
 		     struct err *err)
 {
-	int rc = check_one(cli, name, is_inner, out_subnet, err);
+	int rc = docker_net_look(cli, name, is_inner, out_subnet, err);
 	if (rc != 1)
 		return rc;
 	AUTO(fd) int lock = lock_folder(lock_dir, err);
 	if (lock < 0)
 		return err->code;
-	rc = check_one(cli, name, is_inner, out_subnet, err); /* another session may have made it meanwhile */
+	rc = docker_net_look(cli, name, is_inner, out_subnet, err); /* another session may have made it meanwhile */
 	if (rc != 1)
 		return rc;
 	rc = make(cli, name, is_inner, err);
 	if (rc == 0)
-		rc = check_one(cli, name, is_inner, out_subnet, err);
+		rc = docker_net_look(cli, name, is_inner, out_subnet, err);
 	return rc == 1 ? err_set(err, 0, "network '%s' went away while it was made", name) : rc;
 }
 

@@ -24,6 +24,14 @@ int docker_net_ready(const struct docker_cli *cli, enum engine_topology topology
 		     char out_subnet[DOCKER_NET_SUBNET_BYTES], struct err *err);
 
 /**
+ * docker_net_look() - as docker_net_ready() for one network, but makes nothing
+ *
+ * Return: 0; 1 when there is none of that name; or a negative errno value.
+ */
+int docker_net_look(const struct docker_cli *cli, const char *name, bool is_inner,
+		    char out_subnet[DOCKER_NET_SUBNET_BYTES], struct err *err);
+
+/**
  * docker_net_check() - is this what a network must be?
  * @name:	of the network
  * @is_inner:	which of the two

@@ -527,7 +527,7 @@ int session_write_meta(const struct session *session, const struct session_meta 
 	json_open(&j, NULL, '{');
 	json_u64(&j, "v", 1);
 	json_str(&j, "session", session->id);
-	json_str(&j, "mode", "contain");
+	json_str(&j, "mode", meta->mode ? meta->mode : "contain");
 	json_str(&j, "engine", meta->engine);
 	if (meta->project)
 		json_str(&j, "project", meta->project);

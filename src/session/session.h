@@ -192,13 +192,15 @@ struct session_mount {
 
 /**
  * struct session_meta - what meta.json says
- * @engine:	"native"
+ * @mode:	"contain" or "dood"; NULL for contain
+ * @engine:	"native" or "docker"
  * @pid:	of the session's first process, as the host sees it; 0 when it is not known
  * @mounts:	beside the project
  * @argv:	the command, NULL-terminated
  * @ended_ms:	0 while it runs; then @exit_code counts
  */
 struct session_meta {
+	const char *mode;
 	const char *engine;
 	const char *project; /* NULL for none */
 	const char *cwd;

@@ -157,3 +157,41 @@ ended() {
 	}
 	grep -qx built "$RIG/built.out"
 }
+
+@test "exec and shell enter a session's container with its agent's rights; allow reaches its sidecar; stop ends it" {
+	[ "$(cat "$RIG/exec.rc")" -eq 7 ] || {
+		cat "$RIG/exec.out" "$RIG/exec.err"
+		return 1
+	}
+	# shellcheck disable=SC2016 # literally
+	grep -qxF 'a b$c' "$RIG/exec.out"
+	grep -q '^NoNewPrivs:.*1' "$RIG/exec.out"
+	grep -q '^CapBnd:.*00000000000000eb' "$RIG/exec.out"
+	grep -q 'hello from allowed' "$RIG/exec.out"
+	grep -qx /run/shop "$RIG/exec.out"
+	[ "$(cat "$RIG/shell.rc")" -eq 5 ]
+	grep -q 'from the shell' "$RIG/shell.out"
+	grep -q joined- "$RIG/ls"
+	[ "$(cat "$RIG/allow.rc")" -eq 0 ] || {
+		cat "$RIG/allow"
+		return 1
+	}
+	grep -q stopped "$RIG/stopped"
+	[ ! -s "$RIG/joined.left" ]
+}
+
+@test "a session in the background is stopped by its name; --publish is refused" {
+	grep -q '^shop-' "$RIG/detached"
+	grep -q stopped "$RIG/detached"
+	[ ! -s "$RIG/detached.left" ]
+	grep -q 'native engine' "$RIG/publish"
+}
+
+@test "doctor says what is there, which network is wrong and how to remove it, and the gaps by name" {
+	grep -qE '^  docker +[0-9]+\.[0-9]+.*ok' "$RIG/doctor"
+	grep -qE '^  drydock_internal +as it must be.*ok' "$RIG/doctor"
+	grep -qE "^  sidecar's image +current, sha256:" "$RIG/doctor"
+	grep -q 'agents of two sessions can meet on drydock_internal' "$RIG/doctor"
+	grep -qE '^  drydock_internal .*is not internal.*WARN' "$RIG/doctor.wrong"
+	grep -q 'fix: docker network rm drydock_internal' "$RIG/doctor.wrong"
+}

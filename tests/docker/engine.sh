@@ -124,3 +124,29 @@ docker image inspect -f '{{.Id}} {{.Size}}' drydock-egress:latest >"$RIG/build.i
 "$RIG/bin/drydock" build --agent --base drydock-agent:latest --packages '' --image mine:1 >"$RIG/build.agent" 2>&1
 echo $? >"$RIG/build.rc"
 timeout 60 "$RIG/bin/drydock" run --engine docker --image mine:1 -q -- bash -c 'echo built' </dev/null >"$RIG/built.out" 2>"$RIG/built.err"
+
+# One more command in a session that runs, a shell, and a session in the background.
+sleeper joined
+id=$(docker ps --filter label=dev.drydock.role=agent --format '{{.Label "dev.drydock.session"}}')
+# shellcheck disable=SC2016 # for the shell inside
+"$RIG/bin/drydock" exec -e 'ODD=a b$c' "$id" -- bash -c 'echo "$ODD"; cat /proc/self/status
+	curl -sS --cacert /ca.pem https://allowed.test/; pwd; exit 7' </dev/null >"$RIG/exec.out" 2>"$RIG/exec.err"
+echo $? >"$RIG/exec.rc"
+echo 'echo from the shell; exit 5' | "$RIG/bin/drydock" shell "$id" >"$RIG/shell.out" 2>&1
+echo $? >"$RIG/shell.rc"
+"$RIG/bin/drydock" ls >"$RIG/ls" 2>&1
+"$RIG/bin/drydock" allow --session "$id" other.test >"$RIG/allow" 2>&1
+echo $? >"$RIG/allow.rc"
+"$RIG/bin/drydock" stop "$id" >"$RIG/stopped" 2>&1
+finish joined
+detached=$("$RIG/bin/drydock" run -d -q --engine docker --image drydock-agent:latest -- sleep 300 </dev/null 2>"$RIG/detached.err")
+echo "$detached" >"$RIG/detached"
+"$RIG/bin/drydock" stop "$detached" >>"$RIG/detached" 2>&1
+docker ps -a --format '{{.Names}}' >"$RIG/detached.left"
+"$RIG/bin/drydock" run --engine docker --publish 3000 -- true >"$RIG/publish" 2>&1
+true
+"$RIG/bin/drydock" doctor >"$RIG/doctor" 2>&1
+docker network rm drydock_internal >/dev/null
+docker network create drydock_internal >/dev/null
+"$RIG/bin/drydock" doctor >"$RIG/doctor.wrong" 2>&1
+true
