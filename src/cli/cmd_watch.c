@@ -367,7 +367,7 @@ static void take_line(struct watch *w, unsigned session)
 	record_drop(&r);
 	for (size_t n = count_shown(w); row && w->selected + 1 < n; w->selected++) {
 		row = selected_row(w);
-		if (row->port == port && !strcmp(row->name, chosen))
+		if (row && row->port == port && !strcmp(row->name, chosen))
 			break;
 	}
 }
