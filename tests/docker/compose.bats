@@ -27,8 +27,14 @@ setup_file() {
 	for g in $RIG_GENERATIONS; do
 		for t in contain sealed; do
 			grep -q '^rc=' "$RIG/unhealthy.$g.$t"
-			run grep '^started' "$RIG/unhealthy.$g.$t"
-			[ "$status" -eq 1 ]
+			# v1 does not see a sidecar that has exited already; then the agent reaches nothing. drydock itself starts
+			# the agent only once it has asked the sidecar, whatever compose thinks.
+			if [ "$g" = v1 ] && grep -q '^started' "$RIG/unhealthy.$g.$t"; then
+				closed "unhealthy.$g.$t" allowed-by-proxy allowed-without-proxy-variables
+			else
+				run grep '^started' "$RIG/unhealthy.$g.$t"
+				[ "$status" -eq 1 ]
+			fi
 			grep -q '^started' "$RIG/compose.$g.$t"
 		done
 	done
