@@ -48,6 +48,43 @@ published() {
 }
 @test "C-36 a published port of a session is reached from 127.0.0.1, and nothing else of it" { each published; }
 
+# The client ends its half first and reads only when the server has closed: small buffers keep the rest on its way.
+last_bytes() {
+	local port
+	port=$(free_port)
+	expect 0 drydock run -q --detach --no-net --publish "$port:8000" -- python3 -c '
+import os, socket
+s = socket.create_server(("127.0.0.1", 8000))
+open("up", "w").close()
+c, _ = s.accept()
+while c.recv(100): pass
+c.sendall(b"x" * 120000)
+c.close()
+open("closed", "w").close()
+s.accept()' || return 1
+	ID=$out
+	expect 0 as timeout 50 python3 -c "
+import os, socket
+while not os.path.exists('up'): os.sched_yield()
+c = socket.socket()
+c.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+c.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536)
+c.connect(('127.0.0.1', $port))
+c.sendall(b'?')
+c.shutdown(socket.SHUT_WR)
+while not os.path.exists('closed'): os.sched_yield()
+n = 0
+while True:
+    got = c.recv(1000)
+    if not got: break
+    n += len(got)
+print(n)" || return 1
+	[ "$out" = 120000 ] || return 1
+	drydock stop "$ID" >/dev/null || return 1
+	rm -f up closed
+}
+@test "C-36 a published port passes on the last bytes of a connection that is closed already" { each last_bytes; }
+
 the_way_out_stays_shut() {
 	local port
 	port=$(free_port)
