@@ -4,6 +4,7 @@
 #include "base/own.h"
 
 #include <errno.h>
+#include <pwd.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -76,6 +77,16 @@ int agent_id_pick(const char *const *files, unsigned seed, uid_t *out, struct er
 	}
 	return err_set(err, ENOSPC, "choosing a user id for the agent: %d to %d are all in use",
 		       AGENT_ID_FIRST, AGENT_ID_LAST);
+}
+
+bool agent_id_is_named(const char *passwd, uid_t id)
+{
+	AUTO(file) FILE *f = fopen(passwd, "re");
+	const struct passwd *entry = NULL;
+
+	while (f && (entry = fgetpwent(f)) && entry->pw_uid != id)
+		;
+	return entry != NULL;
 }
 
 bool agent_id_is_real_root(void)

@@ -25,6 +25,13 @@ enum { AGENT_ID_FIRST = 66000, AGENT_ID_LAST = 98999 };
  */
 int agent_id_pick(const char *const *files, unsigned seed, uid_t *out, struct err *err);
 
+/**
+ * agent_id_is_named() - does a passwd file know user @id? Read directly, as above
+ *
+ * False when the file cannot be read.
+ */
+bool agent_id_is_named(const char *passwd, uid_t id);
+
 /** agent_id_is_real_root() - uid 0 of the initial user namespace: its files need protection from
  * the agent */
 bool agent_id_is_real_root(void);

@@ -62,6 +62,7 @@ static int choose_ids(const struct engine_request *request, struct jail_settings
 	s->uid = s->agent_uid = geteuid();
 	s->gid = s->agent_gid = getegid();
 	s->as_root = request->as_root;
+	s->is_unnamed = !agent_id_is_named("/etc/passwd", s->uid);
 	if (request->as_root || !agent_id_is_real_root())
 		return 0;
 	static const char *const files[] = {"/etc/passwd", "/etc/group", "/etc/subuid",
@@ -74,6 +75,7 @@ static int choose_ids(const struct engine_request *request, struct jail_settings
 	if (rc < 0)
 		return rc;
 	s->agent_uid = id;
+	s->is_unnamed = true;
 	s->agent_gid = id;
 	return 0;
 }

@@ -236,13 +236,13 @@ static void add_masks(struct maker *m, const char *const *sockets, size_t n_sock
 	}
 }
 
-/* An id that nobody has would break ssh, git and Node: it gets a name, where root's sessions use one. */
+/* An id that nobody has would break ssh, git and Node: it gets a name. */
 static void add_accounts(struct maker *m)
 {
 	const struct jail_settings *s = m->settings;
 	char text[PATH_MAX + 256];
 
-	if (s->agent_uid == s->uid)
+	if (!s->is_unnamed)
 		return;
 	(void)snprintf(text, sizeof(text),
 		       "root:x:0:0:root:/root:/bin/sh\nagent:x:%u:%u:agent:%s:/bin/bash\n"

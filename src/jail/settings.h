@@ -24,6 +24,7 @@ struct jail_mount {
  * @uid, @gid:	of the caller on the host; the agent's files are owned by these
  * @agent_uid, @agent_gid: ids the agent runs under as the host sees them: the caller's own, or an unallocated
  *		id when the caller is root of the initial user namespace and --as-root was not given
+ * @is_unnamed:	/etc/passwd has no name for @agent_uid: the session's own one has
  * @home:	absolute; a fresh tmpfs inside, except what @mounts puts there
  * @project:	absolute real path, shown read-write at its own path; NULL for none
  * @cwd:	absolute; must be visible inside
@@ -41,6 +42,7 @@ struct jail_settings {
 	uid_t uid, agent_uid;
 	gid_t gid, agent_gid;
 	bool as_root;
+	bool is_unnamed;
 	const char *home;
 	const char *project;
 	const char *cwd;

@@ -118,3 +118,11 @@ own_folders() {
 	rm -r "$HOME_DIR/.config"
 }
 @test "what holds drydock's rules and records is never writable inside" { each own_folders; }
+
+has_a_name() {
+	expect 0 drydock run -q -- sh -c 'whoami && id -gn && getent passwd "$(id -u)" | cut -d: -f6' || return 1
+	[ "$out" = "agent
+agent
+$HOME_DIR" ] || return 1
+}
+@test "a user without an account has a name inside, so that ssh and git work; root's agent has" { each has_a_name; }

@@ -41,6 +41,16 @@ static void subordinate_ranges_are_taken_as_a_whole(void **state)
 	pick("u:0:4294967295\n", 0, -ENOSPC, 0);
 }
 
+static void a_user_is_known_by_the_file_alone(void **state)
+{
+	(void)state;
+	assert_int_equal(fs_replace(path, span_of("root:x:0:0:root:/root:/bin/sh\nu:x:1000:1001::/:/bin/sh\n"), 0600, NULL), 0);
+	assert_true(agent_id_is_named(path, 0));
+	assert_true(agent_id_is_named(path, 1000));
+	assert_false(agent_id_is_named(path, 1001)); /* a group */
+	assert_false(agent_id_is_named("/nonexistent/passwd", 0));
+}
+
 static void the_search_goes_round(void **state)
 {
 	(void)state;
@@ -66,6 +76,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_free_id_is_taken_and_a_taken_one_is_not),
 		cmocka_unit_test(subordinate_ranges_are_taken_as_a_whole),
+		cmocka_unit_test(a_user_is_known_by_the_file_alone),
 		cmocka_unit_test(the_search_goes_round),
 		cmocka_unit_test(lines_that_are_no_entries_do_no_harm),
 		cmocka_unit_test(a_caller_who_is_not_root_is_not_real_root),

@@ -530,6 +530,7 @@ static void begin(const struct start *start, struct running *out)
 	struct jail_settings s = {
 		.session_id = "test-0002", .uid = geteuid(), .gid = getegid(), .as_root = start->as_root,
 		.agent_uid = is_split ? AGENT_ID : geteuid(), .agent_gid = is_split ? AGENT_ID : getegid(),
+		.is_unnamed = is_split,
 		.home = HOME_DIR, .project = project, .cwd = start->cwd ? start->cwd : project, .argv = argv,
 		.envp = envp, .net = start->has_egress ? JAIL_NET_PROXY : JAIL_NET_NONE, .wants_pty = start->wants_pty,
 	};

@@ -167,6 +167,7 @@ static void roots_session_has_idmapped_files_an_account_and_no_more_of_proc(void
 	struct jail_settings s = ordinary();
 	s.uid = s.gid = 0;
 	s.agent_uid = s.agent_gid = 64000;
+	s.is_unnamed = true;
 	struct plan *plan = make(&s, NULL, 0);
 	assert_true(plan->steps[find(plan, STEP_BIND, "/home/u/shop")].is_idmapped);
 	assert_false(plan->steps[find(plan, STEP_BIND, "/usr")].is_idmapped);
@@ -176,6 +177,7 @@ static void roots_session_has_idmapped_files_an_account_and_no_more_of_proc(void
 	/* --as-root: no map, no account; what modes held back from others is held back by mounts */
 	s.agent_uid = s.agent_gid = 0;
 	s.as_root = true;
+	s.is_unnamed = false;
 	plan = make(&s, NULL, 0);
 	assert_false(plan->steps[find(plan, STEP_BIND, "/home/u/shop")].is_idmapped);
 	assert_int_equal(find(plan, STEP_FILE, "/etc/passwd"), -1);

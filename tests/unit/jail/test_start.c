@@ -25,6 +25,7 @@ static int run_in(const char *script, void (*change)(struct jail_settings *))
 	struct jail_settings s = {
 		.session_id = "test-0001", .uid = geteuid(), .gid = getegid(),
 		.agent_uid = is_root ? AGENT_ID : geteuid(), .agent_gid = is_root ? AGENT_ID : getegid(),
+		.is_unnamed = is_root,
 		.home = "/home/tester", .project = project, .cwd = project, .argv = argv, .envp = envp,
 		.net = JAIL_NET_NONE,
 	};
