@@ -35,10 +35,12 @@
 	X(version, "Set-up", "print the version")                                                  \
 	X(help, "Set-up", "this text, or the help of a command")
 
+#define X(name, group, text) int cmd_##name(char **argv);
+COMMANDS(X)
+#undef X
+
 /* cmd_NAME_help() prints the usage of a command, for `drydock help NAME` and `drydock NAME --help` */
-#define X(name, group, text)                                                                       \
-	int cmd_##name(char **argv);                                                               \
-	void cmd_##name##_help(struct buf *out);
+#define X(name, group, text) void cmd_##name##_help(struct buf *out);
 COMMANDS(X)
 #undef X
 

@@ -240,6 +240,7 @@ static int explain(const struct why_flags *flags, const char *host)
 		return fail("cannot find your sessions", &err, EXIT_FAILED);
 	int rc = session_find(&place.roots, flags->session, id, &err);
 	if (rc == -ENOENT && getenv("DRYDOCK_SESSION")) {
+		err.fix[0] = '\0'; /* what helps outside */
 		(void)err_fix(&err, "you are inside one: curl http://drydock.internal/why");
 		return fail("no such session", &err, EXIT_NO_SESSION);
 	}
