@@ -30,8 +30,10 @@ prepare() { # DIR BUILD
 		openssl x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 30 -out server.pem \
 			-extfile <(echo "subjectAltName=$names") 2>/dev/null
 		chmod 644 server.key ca.pem server.pem
-		# ssh and git are for the tests; the demo does without
-		if command -v ssh-keygen >/dev/null; then
+		# ssh and git are for the tests; the demo does without. ssh wants its user to have an account.
+		if ! getent passwd "$(id -u)" >/dev/null; then
+			echo "lab: without ssh: user $(id -u) has no account" >&2
+		elif command -v ssh-keygen >/dev/null; then
 			ssh-keygen -q -t ed25519 -N '' -f hostkey
 			ssh-keygen -q -t ed25519 -N '' -f clientkey
 			chmod 644 clientkey
