@@ -7,7 +7,7 @@ N ?= 5000000
 SEED ?= -
 MINUTES ?= 60
 
-.PHONY: all deps build programs run test bench front-doors fuzz coverage lint install clean
+.PHONY: all deps build programs run test deb bench front-doors fuzz coverage lint install clean
 all: build
 
 deps:
@@ -64,6 +64,10 @@ capture: build
 
 lint: build
 	@scripts/lint.sh $(BUILD)
+
+# A Debian package of what is committed, in build-deb/.
+deb:
+	@scripts/deb.sh
 
 install: build
 	@meson install -C $(BUILD) --no-rebuild
