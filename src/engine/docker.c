@@ -293,10 +293,10 @@ static int check_request(const struct engine_request *r, struct err *err)
 	return 0;
 }
 
-static int check_agent_image(const struct docker_cli *cli, const char *ref, struct err *err)
+static int check_agent_image(struct tool *asked, const char *ref, struct err *err)
 {
 	char id[IMAGE_ID_BYTES];
-	int rc = docker_image_id(cli, ref, id, err);
+	int rc = docker_image_read_id(asked, id, err);
 	if (rc != 1)
 		return rc;
 	(void)err_set(err, 0, "the agent's image '%s' is not there", ref);
@@ -307,23 +307,42 @@ static int check_agent_image(const struct docker_cli *cli, const char *ref, stru
 	return -ENOENT;
 }
 
-static int preflight(const struct engine_request *r, const struct docker_cli *cli, struct texts *t,
-		     const struct compose_spec *spec, struct err *err)
+static int ready_networks(const struct engine_request *r, const struct docker_cli *cli, struct texts *t, struct err *err)
 {
 	char lock_dir[PATH_MAX];
-	char version[32];
 
-	int rc = docker_cli_version(cli, version, err);
-	if (rc == 0)
-		rc = check_agent_image(cli, spec->image, err);
-	if (rc < 0 || r->mode == ENGINE_DOOD)
-		return rc;
 	(void)snprintf(lock_dir, sizeof(lock_dir), "%s", r->runtime_dir);
 	char *slash = strrchr(lock_dir, '/');
 	if (slash)
 		*slash = '\0';
-	rc = docker_net_ready(cli, r->topology, lock_dir, t->subnet, err);
-	return rc < 0 ? rc : docker_image_ready(cli, NULL, err);
+	return docker_net_ready(cli, r->topology, lock_dir, t->subnet, err);
+}
+
+/* The questions are asked at once: each costs a process of docker's, and most of that is waiting. */
+static int preflight(const struct engine_request *r, const struct docker_cli *cli, struct texts *t,
+		     const struct compose_spec *spec, struct err *err)
+{
+	struct tool version = TOOL_NONE, agent = TOOL_NONE, sidecar = TOOL_NONE;
+	bool is_contained = r->mode == ENGINE_CONTAIN;
+	char text[32];
+
+	int rc = docker_cli_ask_version(cli, &version, err);
+	if (rc == 0)
+		rc = docker_image_ask_id(cli, spec->image, &agent, err);
+	if (rc == 0 && is_contained)
+		rc = docker_image_ask_id(cli, IMAGE_NAME, &sidecar, err);
+	if (rc == 0)
+		rc = docker_cli_read_version(&version, text, err);
+	if (rc == 0)
+		rc = check_agent_image(&agent, spec->image, err);
+	if (rc == 0 && is_contained)
+		rc = ready_networks(r, cli, t, err);
+	if (rc == 0 && is_contained)
+		rc = docker_image_ready(cli, &sidecar, err);
+	tool_drop(&version);
+	tool_drop(&agent);
+	tool_drop(&sidecar);
+	return rc;
 }
 
 static int write_file(const struct engine_request *r, const struct texts *t, const struct docker_mounts *mounts,
@@ -584,14 +603,31 @@ static struct engine_session *session_make(const struct engine_request *r)
 	return s;
 }
 
+/*
+ * From the first container on to the last one that is removed no signal may end this process, or they would be left. What
+ * comes meanwhile waits for stay; docker's own processes get it, and what they do fails then.
+ */
+static void block_signals(sigset_t *out)
+{
+	static const int handled[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+
+	(void)sigemptyset(out);
+	for (size_t i = 0; i < sizeof(handled) / sizeof(handled[0]); i++)
+		(void)sigaddset(out, handled[i]); /* valid numbers: cannot fail */
+	(void)sigprocmask(SIG_BLOCK, out, NULL);
+}
+
 int docker_start(const struct engine_request *r, struct engine_session **out, int *out_exec_errno, struct err *err)
 {
 	static struct texts t; /* big, and there is one session */
 	struct compose compose;
 	struct compose_spec spec;
 
+	sigset_t ignored;
+
 	*out_exec_errno = 0;
 	t = (struct texts){0};
+	block_signals(&ignored);
 	int rc = check_request(r, err);
 	if (rc < 0)
 		return rc;
@@ -799,12 +835,9 @@ static int wait_agent(struct stay *y, struct err *err)
 
 static int watch_signals(struct stay *y, struct err *err)
 {
-	static const int handled[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
 	sigset_t set;
-	(void)sigemptyset(&set);
-	for (size_t i = 0; i < sizeof(handled) / sizeof(handled[0]); i++)
-		(void)sigaddset(&set, handled[i]); /* valid numbers: cannot fail */
-	(void)sigprocmask(SIG_BLOCK, &set, NULL);
+
+	block_signals(&set);
 	y->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	return y->signal_fd < 0 ? err_set(err, errno, "making a descriptor for signals") : 0;
 }

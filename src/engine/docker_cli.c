@@ -68,28 +68,57 @@ int docker_cli_call(const struct docker_cli *cli, struct tool_args *args, struct
 	return rc;
 }
 
-int docker_cli_version(const struct docker_cli *cli, char out[32], struct err *err)
+int docker_cli_start(const struct docker_cli *cli, struct tool_args *args, struct tool *out, struct err *err)
+{
+	int rc = tool_start("docker", args, cli->env.vars, -1, out, err);
+	tool_args_drop(args);
+	return rc;
+}
+
+int docker_cli_ask_version(const struct docker_cli *cli, struct tool *out_asked, struct err *err)
 {
 	static struct tool_args args; /* big; used and dropped here */
-	struct tool tool;
-	unsigned major = 0, minor = 0;
 
 	docker_cli_begin(cli, &args, "version", "--format", "{{.Server.Version}}", NULL);
-	int rc = docker_cli_call(cli, &args, &tool, NULL, err);
-	if (rc < 0) {
-		(void)err_fix(err, "start the docker daemon, or leave out --engine docker");
-		return err_add(err, "no docker engine answers");
-	}
-	struct span text = tool_trim(buf_span(&tool.out));
-	(void)snprintf(out, 32, "%.*s", text.n > 31 ? 31 : (int)text.n, text.n ? (const char *)text.p : "");
-	tool_drop(&tool);
-	if (sscanf(out, "%u.%u", &major, &minor) != 2)
-		return err_set(err, 0, "docker's version is not understood: '%s'", out);
+	return docker_cli_start(cli, &args, out_asked, err);
+}
+
+static int check_version(const char *version, struct err *err)
+{
+	unsigned major = 0, minor = 0;
+
+	if (sscanf(version, "%u.%u", &major, &minor) != 2)
+		return err_set(err, 0, "docker's version is not understood: '%s'", version);
 	if (major > DOCKER_MIN_MAJOR || (major == DOCKER_MIN_MAJOR && minor >= DOCKER_MIN_MINOR))
 		return 0;
-	(void)err_set(err, 0, "docker %s is too old: %d.%d is the first that can be contained", out, DOCKER_MIN_MAJOR,
+	(void)err_set(err, 0, "docker %s is too old: %d.%d is the first that can be contained", version, DOCKER_MIN_MAJOR,
 		      DOCKER_MIN_MINOR);
 	return -EPERM;
+}
+
+int docker_cli_read_version(struct tool *asked, char out[32], struct err *err)
+{
+	int status = 0;
+	int rc = tool_finish(asked, &status, err);
+	if (rc == 0 && status != 0) {
+		rc = tool_complain(asked, err);
+		(void)err_fix(err, "start the docker daemon, or leave out --engine docker");
+		(void)err_add(err, "no docker engine answers");
+	}
+	if (rc == 0) {
+		struct span text = tool_trim(buf_span(&asked->out));
+		(void)snprintf(out, 32, "%.*s", text.n > 31 ? 31 : (int)text.n, text.n ? (const char *)text.p : "");
+		rc = check_version(out, err);
+	}
+	tool_drop(asked);
+	return rc;
+}
+
+int docker_cli_version(const struct docker_cli *cli, char out[32], struct err *err)
+{
+	struct tool asked;
+	int rc = docker_cli_ask_version(cli, &asked, err);
+	return rc < 0 ? rc : docker_cli_read_version(&asked, out, err);
 }
 
 struct span docker_cli_field(struct span text, const char *name)

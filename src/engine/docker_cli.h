@@ -34,6 +34,13 @@ void docker_cli_begin(const struct docker_cli *cli, struct tool_args *args, ...)
 int docker_cli_call(const struct docker_cli *cli, struct tool_args *args, struct tool *out, int *out_status,
 		    struct err *err);
 
+/** docker_cli_start() - the first half of docker_cli_call(): several can be under way at once */
+int docker_cli_start(const struct docker_cli *cli, struct tool_args *args, struct tool *out, struct err *err);
+
+/** docker_cli_ask_version() / docker_cli_read_version() - docker_cli_version() in two halves; the second drops @asked */
+int docker_cli_ask_version(const struct docker_cli *cli, struct tool *out_asked, struct err *err);
+int docker_cli_read_version(struct tool *asked, char out[32], struct err *err);
+
 /**
  * docker_cli_version() - "20.10.24" of the daemon
  *

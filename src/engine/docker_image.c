@@ -10,25 +10,35 @@
 #include <string.h>
 #include <sys/mman.h>
 
-int docker_image_id(const struct docker_cli *cli, const char *ref, char out_id[IMAGE_ID_BYTES], struct err *err)
+int docker_image_ask_id(const struct docker_cli *cli, const char *ref, struct tool *out_asked, struct err *err)
 {
 	static struct tool_args args; /* big; used and dropped here */
-	struct tool tool;
-	int status = 0;
 
 	docker_cli_begin(cli, &args, "image", "inspect", "--format", "{{.Id}}", ref, NULL);
-	int rc = docker_cli_call(cli, &args, &tool, &status, err);
-	if (rc < 0)
-		return rc;
-	struct span id = tool_trim(buf_span(&tool.out));
-	if (status == 0 && id.n < IMAGE_ID_BYTES)
-		(void)snprintf(out_id, IMAGE_ID_BYTES, "%.*s", (int)id.n, (const char *)id.p);
-	else if (tool.err.n && memmem(tool.err.p, tool.err.n, "o such image", 12))
+	return docker_cli_start(cli, &args, out_asked, err);
+}
+
+int docker_image_read_id(struct tool *asked, char out_id[IMAGE_ID_BYTES], struct err *err)
+{
+	int status = 0;
+	int rc = tool_finish(asked, &status, err);
+	struct span id = tool_trim(buf_span(&asked->out));
+
+	if (rc == 0 && status == 0 && id.n < IMAGE_ID_BYTES)
+		(void)snprintf(out_id, IMAGE_ID_BYTES, "%.*s", (int)id.n, id.n ? (const char *)id.p : "");
+	else if (rc == 0 && asked->err.n && memmem(asked->err.p, asked->err.n, "o such image", 12))
 		rc = 1;
-	else
-		rc = tool_complain(&tool, err);
-	tool_drop(&tool);
+	else if (rc == 0)
+		rc = tool_complain(asked, err);
+	tool_drop(asked);
 	return rc;
+}
+
+int docker_image_id(const struct docker_cli *cli, const char *ref, char out_id[IMAGE_ID_BYTES], struct err *err)
+{
+	struct tool asked;
+	int rc = docker_image_ask_id(cli, ref, &asked, err);
+	return rc < 0 ? rc : docker_image_read_id(&asked, out_id, err);
 }
 
 /* Makes the tar as a file without a name; -1 with @err. */
@@ -75,18 +85,17 @@ int docker_image_load(const struct docker_cli *cli, char out_id[IMAGE_ID_BYTES],
 	return tar < 0 ? err->code : load(cli, tar, err);
 }
 
-int docker_image_ready(const struct docker_cli *cli, bool *out_was_loaded, struct err *err)
+int docker_image_ready(const struct docker_cli *cli, struct tool *asked, struct err *err)
 {
 	char have[IMAGE_ID_BYTES] = "", want[IMAGE_ID_BYTES];
 
-	int rc = docker_image_id(cli, IMAGE_NAME, have, err);
+	AUTO(fd) int tar = make_tar(want, err); /* while docker thinks */
+	if (tar < 0) {
+		tool_drop(asked);
+		return err->code;
+	}
+	int rc = docker_image_read_id(asked, have, err);
 	if (rc < 0)
 		return rc;
-	AUTO(fd) int tar = make_tar(want, err);
-	if (tar < 0)
-		return err->code;
-	bool is_current = rc == 0 && !strcmp(have, want);
-	if (out_was_loaded)
-		*out_was_loaded = !is_current;
-	return is_current ? 0 : load(cli, tar, err);
+	return rc == 0 && !strcmp(have, want) ? 0 : load(cli, tar, err);
 }

@@ -93,6 +93,11 @@ ended() {
 	[ ! -s "$RIG/headless.left" ]
 }
 
+@test "C-71 TERM while the containers are still being made leaves none of them" {
+	[ "$(cat "$RIG/early.rc")" -ne 0 ]
+	[ ! -s "$RIG/early.left" ]
+}
+
 @test "C-71 without its sidecar an agent reaches nothing" {
 	run cat "$RIG/headless.curl"
 	[[ $output != *hello* ]]

@@ -68,6 +68,13 @@ echo "rc=$?" >>"$RIG/headless.curl"
 kill -TERM "$pid"
 finish headless
 
+# A signal while the session is still being made.
+"$RIG/bin/drydock" run -q --engine docker --image drydock-agent:latest --name early -- sleep 300 </dev/null >"$RIG/early.out" 2>&1 &
+pid=$!
+timeout 30 bash -c "until docker ps -a --format '{{.Names}}' | { read -r n && [ \"\$n\" ]; }; do sleep 0.02; done"
+kill -TERM "$pid"
+finish early
+
 # A network that is wrong is refused, and nothing is started.
 docker network rm drydock_internal >/dev/null
 docker network create drydock_internal >/dev/null
