@@ -131,3 +131,16 @@ for line in open(sys.argv[1], "rb"):
 	kill -TERM "$BROKER"
 	wait "$BROKER"
 }
+
+@test "a machine without /etc/hosts and /etc/resolv.conf is served all the same" {
+	[ "$(id -u)" -eq 0 ] || unshare -Ur true || skip "no user namespace to hide /etc in"
+	printf 'allow 127.0.0.1:%s raw\n' "$SERVER_PORT" >"$DIR/rules"
+	# shellcheck disable=SC2016 # expanded inside
+	run -0 unshare -Urm env DIR="$DIR" EGRESS="$EGRESS" SERVER_PORT="$SERVER_PORT" PATH="$PATH" bash -euc '
+		mount -t tmpfs etc /etc
+		"$EGRESS" serve --listen 127.0.0.1:0 --rules "$DIR/rules" 2>"$DIR/said" &
+		until grep -q "listening on" "$DIR/said"; do kill -0 $!; done
+		curl -sS --noproxy "" -p -x "http://$(sed -n "s/.*listening on //p" "$DIR/said")" "http://127.0.0.1:$SERVER_PORT/"
+		kill $!'
+	[[ $output == *"hello from the lab"* ]]
+}

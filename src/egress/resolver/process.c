@@ -69,9 +69,12 @@ int resolver_main(int argc, char **argv)
 		return 1;
 	}
 	settings.hosts = &hosts;
-	settings.loop = loop_new(&err);
 	struct resolver *r = NULL;
-	rc = settings.loop ? read_hosts(&hosts, &err) : err.code;
+	rc = read_hosts(&hosts, &err); /* first: whatever is opened may take the number of a file that was not given */
+	if (rc == 0) {
+		settings.loop = loop_new(&err);
+		rc = settings.loop ? 0 : err.code;
+	}
 	if (rc == 0) {
 		r = resolver_new(&settings, &err);
 		rc = r ? serve(r, settings.loop, &err) : err.code;
