@@ -200,3 +200,15 @@ ended() {
 	grep -qE '^  drydock_internal .*is not internal.*WARN' "$RIG/doctor.wrong"
 	grep -q 'fix: docker network rm drydock_internal' "$RIG/doctor.wrong"
 }
+
+@test "an ordinary user's sessions do the same, and what they make in the project is the user's" {
+	local topology
+	for topology in bridge sealed; do
+		ended "user-$topology" 9
+		grep -q 'hello from allowed' "$RIG/user-$topology.out"
+		grep -q '^denied' "$RIG/user-$topology.out"
+		grep -qx 60123 "$RIG/user-$topology.out"
+		[ "$(cat "$RIG/user-$topology.owner")" = 60123 ]
+		grep -q 'not-allowlisted' "$RIG/user-$topology.err"
+	done
+}

@@ -157,3 +157,23 @@ docker network rm drydock_internal >/dev/null
 docker network create drydock_internal >/dev/null
 "$RIG/bin/drydock" doctor >"$RIG/doctor.wrong" 2>&1
 true
+
+# An ordinary user who may open the socket: agent and sidecar are that user, not root.
+docker network rm drydock_internal >/dev/null
+chmod 666 /run/docker.sock
+mkdir -p /run/u/{home/.docker/cli-plugins,shop,xdg}
+[ -z "$plugin" ] || ln -s "$plugin" /run/u/home/.docker/cli-plugins/docker-compose
+chown -R 60123:60123 /run/u
+chmod 700 /run/u/xdg /run/u/home
+chmod -R a+rX "$RIG"
+cd /run/u/shop || exit 1
+for topology in bridge sealed; do
+	setpriv --reuid 60123 --regid 60123 --clear-groups env -i PATH=/usr/bin:/bin HOME=/run/u/home XDG_RUNTIME_DIR=/run/u/xdg \
+		DOCKER_HOST=unix:///run/docker.sock timeout 60 "$RIG/bin/drydock" run --engine docker --topology "$topology" \
+		--image drydock-agent:latest -a allowed.test -- bash -c "$probe; id -u; echo x >made-$topology; exit 9" </dev/null \
+		>"$RIG/user-$topology.out" 2>"$RIG/user-$topology.err"
+	echo $? >"$RIG/user-$topology.rc"
+	docker ps -a --format '{{.Names}}' >"$RIG/user-$topology.left"
+	stat -c %u "made-$topology" >"$RIG/user-$topology.owner"
+done
+true
