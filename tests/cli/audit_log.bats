@@ -138,7 +138,7 @@ for i in range(int(sys.argv[2])):
 		grep -c "cannot be written" "$DIR/said"
 		grep -q "\"event\":\"gap\",\"lost\":" "$DIR/disk/audit"
 		grep -q "after.test" "$DIR/disk/audit"'
-	[ "${lines[0]}" = 403 ]
+	[ "${lines[0]}" = 403 ] || { echo "$output" >&2; false; }
 	[ "${lines[1]}" = "hello from the lab" ]
 	[[ $output == *"intact"*"lost while it could not be written"* ]]
 	[ "${lines[-1]}" = 1 ]
