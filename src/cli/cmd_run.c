@@ -160,6 +160,10 @@ static int choose_engine(struct run *run, struct err *err)
 		(void)err_set(err, 0, "--publish is a matter of the native engine: a contained container has no way in");
 		return err_fix(err, "leave out --engine docker, or --publish");
 	}
+	if (flags->ask_ms && (is_docker || mode.mode == ENGINE_DOOD)) {
+		(void)err_set(err, 0, "--ask is a matter of the native engine: a sidecar does not wait for answers");
+		return err_fix(err, "leave it out; while it runs: drydock allow --session ...");
+	}
 	run->engine = mode.mode == ENGINE_DOOD ? &engine_dood : is_docker ? &engine_docker : &engine_native;
 	choice->is_docker = run->engine != &engine_native;
 	return 0;

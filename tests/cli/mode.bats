@@ -92,4 +92,8 @@ teardown() { clear_away; }
 	expect 125 drydock run --engine podman -- true
 	has "$err" "podman-compose"
 	expect 125 drydock run --engine jail -- true
+	expect 125 drydock run --engine docker --ask 5s -- true
+	has "$err" "--ask is a matter of the native engine"
+	expect 125 drydock run --engine docker --publish 3000 -- true
+	has "$err" "--publish is a matter of the native engine"
 }
