@@ -118,7 +118,7 @@ help_inside() {
 	# and it is another session's business what another was refused
 	lacks "$out" "evil.test"
 }
-@test "C-32 inside, http://drydock.internal/ tells what this session was refused, and nothing of the allowlist" { each help_inside; }
+@test "C-53 inside, http://drydock.internal/ tells what this session was refused, and nothing of the allowlist" { each help_inside; }
 
 inside_hint() {
 	expect 0 drydock run -q --mount "ro:$PREFIX" -- sh -c "$PREFIX/bin/drydock why; echo rc \$?" || return 1

@@ -45,7 +45,7 @@ story() {
 	expect 0 drydock trust --revoke || return 1
 	expect 3 drydock check a.test
 }
-@test "C-30 a project's file is ignored until its content is trusted, and after --revoke" { each story; }
+@test "C-51 a project's file is ignored until its content is trusted, and after --revoke" { each story; }
 
 changed() {
 	put $'# one\nallow a.test\nallow b.test' || return 1
@@ -65,7 +65,7 @@ changed() {
 	expect 0 drydock trust --yes --hash "$(hash_of)" || return 1
 	expect 0 drydock check c.test && expect 3 drydock check a.test
 }
-@test "C-30 a change takes the trust away, and only the difference is shown" { each changed; }
+@test "C-51 a change takes the trust away, and only the difference is shown" { each changed; }
 
 narrow() {
 	local line
@@ -84,7 +84,7 @@ narrow() {
 	expect 0 drydock check 93.184.216.34 || return 1
 	expect 0 drydock check pkg.npmjs.org
 }
-@test "C-31 a project's file adds allows, presets and limits, and anything else is an error" { each narrow; }
+@test "C-52 a project's file adds allows, presets and limits, and anything else is an error" { each narrow; }
 
 presets_narrow() {
 	put 'preset claude-code' || return 1
@@ -95,7 +95,7 @@ presets_narrow() {
 	expect 0 drydock run --dry-run -p claude-code -- true || return 1
 	has "$out" "DISABLE_TELEMETRY"
 }
-@test "C-31 a preset that only the project names adds its allow lines alone" { each presets_narrow; }
+@test "C-52 a preset that only the project names adds its allow lines alone" { each presets_narrow; }
 
 shapes() {
 	as sh -c 'echo allow a.test >elsewhere && ln -s elsewhere .drydock' || return 1
@@ -181,7 +181,7 @@ init() {
 	expect 0 drydock check a.test
 }
 
-@test "C-30 records that others can write, or that are damaged, trust nothing" {
+@test "C-51 records that others can write, or that are damaged, trust nothing" {
 	become user
 	put 'allow a.test'
 	expect 0 drydock trust --yes --hash "$(hash_of)"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# C-50 under every fault the egress serves as before or is shut: system calls fail, processes are killed. What the rules refuse
+# C-54 under every fault the egress serves as before or is shut: system calls fail, processes are killed. What the rules refuse
 # is never reached, nothing is left over, and it says what happened. A part of the cases; `make faults` runs all of them.
 
 DRYDOCK_BUILD=${DRYDOCK_BUILD:-$BATS_TEST_DIRNAME/../../build}
@@ -34,7 +34,7 @@ teardown_file() {
 	rm -rf "${COPY:?}"
 }
 
-@test "C-50 system calls of each process fail: the egress serves on or is shut, and nothing leaks" {
+@test "C-54 system calls of each process fail: the egress serves on or is shut, and nothing leaks" {
 	for k in $(kinds); do
 		run faults "$k" calls 12
 		echo "$output"
@@ -43,7 +43,7 @@ teardown_file() {
 	done
 }
 
-@test "C-50 a connection that goes away under splice does not end the worker" {
+@test "C-54 a connection that goes away under splice does not end the worker" {
 	for k in $(kinds); do
 		run faults "$k" calls 1 - "worker splice shut"
 		echo "$output"
@@ -52,7 +52,7 @@ teardown_file() {
 	done
 }
 
-@test "C-50 a call of the start fails: it serves with all its confinement, or does not start and says why" {
+@test "C-54 a call of the start fails: it serves with all its confinement, or does not start and says why" {
 	for k in $(kinds); do
 		run faults "$k" start 25
 		echo "$output"
@@ -61,7 +61,7 @@ teardown_file() {
 	done
 }
 
-@test "C-50 kill -9 of one process at any moment shuts all of the egress" {
+@test "C-54 kill -9 of one process at any moment shuts all of the egress" {
 	for k in $(kinds); do
 		run faults "$k" kill 30
 		echo "$output"
@@ -70,7 +70,7 @@ teardown_file() {
 	done
 }
 
-@test "C-50 a call of drydock run fails: the command sees the same jail or none, and nothing is left behind" {
+@test "C-54 a call of drydock run fails: the command sees the same jail or none, and nothing is left behind" {
 	for k in $(kinds); do
 		run faults "$k" run 80
 		echo "$output"
@@ -79,7 +79,7 @@ teardown_file() {
 	done
 }
 
-@test "C-50 the helper of root's start is killed before it tells the number of pid 1: no session, and no wait for ever" {
+@test "C-54 the helper of root's start is killed before it tells the number of pid 1: no session, and no wait for ever" {
 	[ "$(id -u)" -eq 0 ] || skip "an ordinary user's start has no helper"
 	run faults root run 1 - "run write EPERM number"
 	echo "$output"

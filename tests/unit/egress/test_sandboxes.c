@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tests/unit/egress/test_sandboxes.c - the real filters: what each process may not do kills it, what it needs works */
+/* tests/unit/egress/test_sandboxes.c - the real filters: what each process may not do kills it, what it needs works: C-16, C-18 */
 #include "base/own.h"
 #include "confine/seccomp.h"
 #include "egress/broker/sandbox.h"

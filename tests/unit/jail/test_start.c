@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Builds real jails: as whoever runs the test, and what runs inside tells by its exit code. */
+/* Builds real jails: as whoever runs the test, and what runs inside tells by its exit code.: C-21, C-23 */
 #include "base/fs.h"
 #include "base/own.h"
 #include "jail/start.h"
