@@ -9,6 +9,7 @@ scripts/deps.sh --test || exit 1
 passed=0
 failed=0
 skipped=0
+skipped_native=0
 
 echo "== unit tests"
 log=$build/meson-logs/testlog.json
@@ -29,7 +30,10 @@ run_bats() {
 	DRYDOCK_BUILD=$build bats "$@" | tee "$out"
 	passed=$((passed + $(grep -c '^ok ' "$out")))
 	failed=$((failed + $(grep -c '^not ok ' "$out")))
-	skipped=$((skipped + $(grep -c '^ok .* # skip' "$out")))
+	local n
+	n=$(grep -c '^ok .* # skip' "$out")
+	skipped=$((skipped + n))
+	[[ $* == *tests/docker/* ]] || skipped_native=$((skipped_native + n))
 	rm -f "$out"
 }
 
@@ -43,4 +47,5 @@ done
 passed=$((passed - skipped))
 [ "$skipped" -eq 0 ] || echo "$skipped skipped: see the lines above that say why"
 echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ] && { [ "$skipped" -eq 0 ] || [ -z "${CI:-}" ]; }
+# Another engine than the native one may be missing; what is skipped of that one fails in CI.
+[ "$failed" -eq 0 ] && { [ "$skipped_native" -eq 0 ] || [ -z "${CI:-}" ]; }
