@@ -117,6 +117,7 @@ for i in range(int(sys.argv[2])):
 @test "C-32 a full disk stops no decision; the gap is said and counted, and the chain goes on behind it" {
 	[ "$(id -u)" -eq 0 ] || unshare -Ur true || skip "no user namespace to mount a small disk in"
 	mkdir "$DIR/disk"
+	: >"$DIR/said"
 	# shellcheck disable=SC2016 # expanded inside
 	run -0 unshare -Urm env DIR="$DIR" EGRESS="$EGRESS" SERVER_PORT="$SERVER_PORT" PATH="$PATH" bash -euc '
 		mount -t tmpfs -o size=64k disk "$DIR/disk"

@@ -135,6 +135,7 @@ for line in open(sys.argv[1], "rb"):
 @test "a machine without /etc/hosts and /etc/resolv.conf is served all the same" {
 	[ "$(id -u)" -eq 0 ] || unshare -Ur true || skip "no user namespace to hide /etc in"
 	printf 'allow 127.0.0.1:%s raw\n' "$SERVER_PORT" >"$DIR/rules"
+	: >"$DIR/said"
 	# shellcheck disable=SC2016 # expanded inside
 	run -0 unshare -Urm env DIR="$DIR" EGRESS="$EGRESS" SERVER_PORT="$SERVER_PORT" PATH="$PATH" bash -euc '
 		mount -t tmpfs etc /etc
