@@ -26,6 +26,7 @@ NAMES = {
     "allowed.test": [WEB], "www.allowed.test": [WEB], "other.test": [OTHER], "evil.test": [EVIL],
     "git.test": [GIT], "rebind.test": [PRIVATE], "meta.test": [METADATA], "mixed.test": [WEB, PRIVATE],
     "loop.test": ["127.0.0.1"], "six.test": [WEB6], "api.anthropic.com": [API], "api.openai.com": [API],
+    "generativelanguage.googleapis.com": [API],
 }
 
 

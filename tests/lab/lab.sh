@@ -26,7 +26,7 @@ prepare() { # DIR BUILD
 		openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout server.key -out server.csr \
 			-subj "/CN=lab" 2>/dev/null
 		names='DNS:allowed.test,DNS:www.allowed.test,DNS:other.test,DNS:evil.test,DNS:git.test,DNS:six.test'
-		names+=',DNS:rebind.test,DNS:meta.test,DNS:mixed.test,DNS:loop.test,DNS:api.anthropic.com,DNS:api.openai.com'
+		names+=',DNS:rebind.test,DNS:meta.test,DNS:mixed.test,DNS:loop.test,DNS:api.anthropic.com,DNS:api.openai.com,DNS:generativelanguage.googleapis.com'
 		openssl x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 30 -out server.pem \
 			-extfile <(echo "subjectAltName=$names") 2>/dev/null
 		chmod 644 server.key ca.pem server.pem

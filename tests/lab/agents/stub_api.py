@@ -1,8 +1,8 @@
 #!/usr/bin/python3
-"""Stub of two model APIs for the lab: asks the agent to run one shell command, then says DONE.
+"""Stub of three model APIs for the lab: asks the agent to run one shell command, then says DONE.
 
 usage: stub_api.py ADDRESS PORT CERT KEY HITS_LOG COMMAND_FILE
-Speaks just enough of the Anthropic Messages API and the OpenAI Responses API (both as server-sent
+Speaks just enough of the Anthropic Messages API, the OpenAI Responses API and the Gemini API (all as server-sent
 events) for a real agent to complete one task. Every request is one line in HITS_LOG.
 """
 import http.server
@@ -32,8 +32,9 @@ def anthropic_stream(body):
                "content": [], "stop_reason": None, "stop_sequence": None,
                "usage": {"input_tokens": 1, "output_tokens": 1}}
     yield sse("message_start", {"type": "message_start", "message": message})
-    if "Bash" in tools and not done:
-        block = {"type": "tool_use", "id": "toolu_1", "name": "Bash", "input": {}}
+    shell = "Bash" if "Bash" in tools else "bash"
+    if shell in tools and not done:
+        block = {"type": "tool_use", "id": "toolu_1", "name": shell, "input": {}}
         text = json.dumps({"command": command(), "description": "task"})
         delta, stop = {"type": "input_json_delta", "partial_json": text}, "tool_use"
     else:
@@ -83,6 +84,20 @@ def openai_stream(body):
                                      "response": {**base, "status": "completed", "output": [item], "usage": usage}})
 
 
+def gemini_answer(body):
+    names = {f.get("name") for t in body.get("tools", []) for f in t.get("functionDeclarations", [])}
+    done = "functionResponse" in json.dumps(body.get("contents", []))
+    part = {"text": '{"reasoning": "done", "next_speaker": "user"}' if "responseJsonSchema" in json.dumps(body) else "DONE"}
+    if "run_shell_command" in names and not done:
+        part = {"functionCall": {"id": "call_1", "name": "run_shell_command", "args": {"command": command(), "description": "task"}}}
+    return {"candidates": [{"index": 0, "content": {"role": "model", "parts": [part]}, "finishReason": "STOP"}],
+            "usageMetadata": {"promptTokenCount": 1, "candidatesTokenCount": 1, "totalTokenCount": 2}, "modelVersion": "m"}
+
+
+def gemini_stream(body):
+    yield b"data: " + json.dumps(gemini_answer(body)).encode() + b"\r\n\r\n"
+
+
 class Stub(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
@@ -114,6 +129,14 @@ class Stub(http.server.BaseHTTPRequestHandler):
         raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         path = self.path.split("?")[0]
         makers = {"/v1/messages": anthropic_stream, "/v1/responses": openai_stream}
+        if path.endswith(":streamGenerateContent"):
+            makers[path] = gemini_stream
+        if path.endswith(":generateContent"):
+            self.plain(200, gemini_answer(json.loads(raw)))
+            return
+        if path.endswith(":countTokens"):
+            self.plain(200, {"totalTokens": 1})
+            return
         if path not in makers:
             self.plain(404, {"error": {"type": "not_found_error", "message": "stub"}})
             return
