@@ -19,7 +19,7 @@ start_waiting() {
 	rm -f "$TOP/status"
 	mkfifo -m 666 "$TOP/status" || return 1
 	exec 8<>"$TOP/status"
-	drydock run -q --no-net -e MARK=of-the-session --status-fd 8 "$@" -- sh -c "$STATE_SCRIPT; exec sleep 120" >"$TOP/agent" 2>/dev/null 3>&- &
+	drydock run -q --no-net -e MARK=of-the-session --status-fd 8 "$@" -- sh -c "$STATE_SCRIPT; echo END; exec sleep 120" >"$TOP/agent" 2>/dev/null 3>&- &
 	read -r -t 20 line <&8 || return 1
 	ID=$(jq -r .session <<<"$line")
 }
@@ -30,8 +30,8 @@ STATE_SCRIPT='grep -E "^(Cap|NoNewPrivs|Seccomp|Uid|Gid|Groups)" /proc/self/stat
 same_rights() {
 	start_waiting || return 1
 	expect 0 drydock exec "$ID" -- sh -c "$STATE_SCRIPT" || return 1
-	until [ -s "$TOP/agent" ]; do kill -0 "$!" || return 1; done
-	diff "$TOP/agent" "$TOP/out" || return 1
+	until grep -q '^END$' "$TOP/agent"; do kill -0 "$!" || return 1; done
+	diff <(grep -v '^END$' "$TOP/agent") "$TOP/out" || return 1
 	drydock stop "$ID" >/dev/null
 }
 @test "C-34 who joins has the ids, limits, namespaces, mounts, cgroup and filters of the agent" { each same_rights; }
