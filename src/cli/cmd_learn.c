@@ -45,14 +45,16 @@ void cmd_learn_help(struct buf *out)
 {
 	/* constants: they fit */
 	(void)buf_putf(out, "Usage: drydock learn [OPTIONS] [SESSION]\n\n"
-			    "Turns what a session was refused for want of a rule into the rules it wanted. Read them before\n"
-			    "you agree: the agent chose what to ask for. Without SESSION, of the newest.\n\n");
+			    "Turns what a session was refused for want of a rule, and what you allowed for that session alone,\n"
+			    "into lasting rules. Read them before you agree: the agent chose what to ask for. Without SESSION,\n"
+			    "of the newest.\n\n");
 	options_print(learn_options, out);
 }
 
-/** struct wish - one destination that no rule spoke of; @rule is "" when it cannot be a rule */
+/** struct wish - one destination that no lasting rule spoke of; @rule is "" when it cannot be a rule */
 struct wish {
 	const struct digest_host *host;
+	uint64_t n; /* how often it was asked for */
 	char rule[RULE_TEXT_BYTES];
 	char domain[NAME_MAX_BYTES + 1]; /* registrable, by the public suffix list; "" when it has none */
 	char known[KNOWN_BYTES];	 /* what presets say of it */
@@ -141,12 +143,24 @@ static void look_in_presets(struct learn *l)
 
 /* --- from refusals to wishes ---------------------------------------------------------------- */
 
+/* Never refused, since a rule of this session alone allowed it: the next session would have to be told again. */
+static bool is_granted(const struct digest_host *h)
+{
+	return !h->n_refused && h->port && !strncmp(h->rule, "session:", strlen("session:"));
+}
+
+static uint64_t count_asked(const struct digest_host *h)
+{
+	return is_granted(h) ? h->n_allowed : h->n_refused;
+}
+
 static bool is_wanted(const struct digest_host *h, const struct learn_flags *flags)
 {
 	bool is_telemetry = !strcmp(h->reason, "telemetry-off");
-	bool is_open = !strcmp(h->reason, "not-allowlisted") || !strcmp(h->reason, "port-not-allowed");
+	bool is_open = is_granted(h) || !strcmp(h->reason, "not-allowlisted") || !strcmp(h->reason, "port-not-allowed");
+	uint64_t n = count_asked(h);
 
-	return h->n_refused && h->n_refused >= flags->min_count && (is_open || (is_telemetry && !flags->no_telemetry));
+	return n && n >= flags->min_count && (is_open || (is_telemetry && !flags->no_telemetry));
 }
 
 /* A DNS question is told by its connection where there was one; else it stands for port 443. */
@@ -162,7 +176,7 @@ static void make_wish(struct wish *w, const struct digest_host *h)
 {
 	char text[DIGEST_NAME_BYTES + 16];
 
-	*w = (struct wish){.host = h, .is_telemetry = !strcmp(h->reason, "telemetry-off")};
+	*w = (struct wish){.host = h, .n = count_asked(h), .is_telemetry = !strcmp(h->reason, "telemetry-off")};
 	(void)snprintf(text, sizeof(text), "allow %s:%u", h->name, h->port ? h->port : 443U);
 	if (rulefile_rule(text, RULE_ALLOW, w->rule, NULL) < 0)
 		w->rule[0] = '\0'; /* what was asked for is no name that a rule can hold */
@@ -242,7 +256,9 @@ static void put_wish(const struct wish *w, struct buf *out)
 	else
 		utf8_put_safe(out, span_of(w->host->name), NAME_CHARS);
 	size_t used = out->n - start;
-	(void)buf_putf(out, "%*s  # x%llu", used < 44 ? (int)(44 - used) : 0, "", (unsigned long long)w->host->n_refused);
+	(void)buf_putf(out, "%*s  # x%llu", used < 44 ? (int)(44 - used) : 0, "", (unsigned long long)w->n);
+	if (is_granted(w->host))
+		(void)buf_putf(out, ", allowed in that session alone");
 	if (w->is_telemetry)
 		(void)buf_putf(out, ", telemetry: stays refused");
 	else if (!w->rule[0])
@@ -259,7 +275,7 @@ static void put_text(const struct learn *l, const struct learn_flags *flags, str
 {
 	const char *domain = NULL;
 
-	(void)buf_putf(out, "# What session %s was refused for want of a rule\n", l->id);
+	(void)buf_putf(out, "# What session %s asked for without a lasting rule\n", l->id);
 	for (size_t i = 0; i < l->n_wishes; i++) {
 		const struct wish *w = &l->wishes[i];
 		if (flags->group && w->domain[0] && (!domain || strcmp(domain, w->domain) != 0)) {
@@ -287,7 +303,8 @@ static void put_json(const struct learn *l, struct buf *out)
 		json_str(&j, "rule", w->rule);
 		json_str(&j, "name", w->host->name);
 		json_u64(&j, "port", w->host->port);
-		json_u64(&j, "count", w->host->n_refused);
+		json_u64(&j, "count", w->n);
+		json_bool(&j, "granted", is_granted(w->host));
 		json_str(&j, "reason", w->host->reason);
 		json_str(&j, "domain", w->domain);
 		json_str(&j, "known", w->known);
@@ -325,7 +342,7 @@ static int write_rules(const struct learn *l, const char *where, struct err *err
 	int rc = n ? rulefile_add(&edit, &n_added, err) : 0;
 	if (rc < 0)
 		return rc;
-	(void)snprintf(text, sizeof(text), "%zu rules added to %s%s", n_added, path,
+	(void)snprintf(text, sizeof(text), "%zu rule%s added to %s%s", n_added, n_added == 1 ? "" : "s", path,
 		       is_project && n_added ? "; agree to them: drydock trust" : "");
 	term_notice(text);
 	return 0;

@@ -118,7 +118,7 @@ static void put_row(const struct watch *w, const struct board_row *row, bool is_
 
 	(void)buf_putf(out, "%s %s", w->is_plain ? "" : is_selected ? ">" : " ",
 		       w->n_sessions > 1 ? w->sessions[row->session].id : "");
-	put_text(out, time ? time + 1 : row->time, TIME_SHOWN);
+	(void)buf_putf(out, "%.*s", TIME_SHOWN, time ? time + 1 : ""); /* record_read() lets no other time in */
 	(void)buf_putf(out, "  %s%s%s  ", term_start(STDOUT_FILENO, colours[row->verdict]), words[row->verdict],
 		       term_stop(STDOUT_FILENO));
 	put_name(out, row);

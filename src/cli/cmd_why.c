@@ -50,7 +50,8 @@ void cmd_why_help(struct buf *out)
 struct refusal {
 	struct summary_row row;
 	char time[32];
-	uint64_t seq; /* of the last time */
+	uint64_t seq, flow; /* of the last time */
+	char program[48];   /* that asked, when it was found out */
 };
 
 struct refusals {
@@ -82,6 +83,14 @@ static struct refusal *row_for(struct refusals *all, const struct record *r)
 	return row;
 }
 
+/* It comes after the refusal of its flow. */
+static void name_program(struct refusals *all, const struct record *r)
+{
+	for (size_t i = 0; r->flow && i < all->n; i++)
+		if (all->rows[i].flow == r->flow)
+			(void)snprintf(all->rows[i].program, sizeof(all->rows[i].program), "%s", r->program);
+}
+
 static void read_all(struct segments *log, const char *host, struct refusals *all)
 {
 	struct record_reader reader = segments_reader(log);
@@ -89,11 +98,16 @@ static void read_all(struct segments *log, const char *host, struct refusals *al
 	uint64_t n = 0;
 	while ((r = record_next(&reader))) {
 		n++;
+		if (!strcmp(r->event, "program"))
+			name_program(all, r);
 		if (!record_is_refusal(r) || (host && strcasecmp(host, r->name) != 0))
 			continue;
 		struct refusal *row = row_for(all, r);
 		row->row.count++;
 		row->seq = n;
+		row->flow = r->flow;
+		if (r->program[0])
+			(void)snprintf(row->program, sizeof(row->program), "%s", r->program);
 		(void)snprintf(row->time, sizeof(row->time), "%s", r->time);
 		(void)snprintf(row->row.rule, sizeof(row->row.rule), "%s", r->rule);
 		all->n_all++;
@@ -162,6 +176,10 @@ static void put_row(const struct refusal *f, const char *live_id, struct buf *ou
 		(void)buf_putf(out, "(no name)");
 	if (f->row.port)
 		(void)buf_putf(out, ":%u", f->row.port);
+	if (f->program[0]) {
+		(void)buf_putf(out, "  ");
+		utf8_put_safe(out, span_of(f->program), NAME_CHARS);
+	}
 	(void)buf_putf(out, "  x%" PRIu64 "\n  reason:  ", f->row.count);
 	utf8_put_safe(out, span_of(f->row.reason), NAME_CHARS);
 	(void)buf_putf(out, " - %s\n", sentence(f->row.reason));
@@ -194,6 +212,7 @@ static void put_json(const struct refusals *all, const char *id, const char *liv
 		json_str(&j, "rule", f->row.rule);
 		json_u64(&j, "times", f->row.count);
 		json_str(&j, "last", f->time);
+		json_str(&j, "program", f->program);
 		json_str(&j, is_command ? "allow" : "note", fix);
 		json_close(&j, '}');
 	}

@@ -225,6 +225,7 @@ int launch_make(struct launch *l, const struct launch_flags *flags, const char *
 		.home = l->place.home,
 		.project = l->place.project[0] ? l->place.project : NULL,
 		.cwd = l->place.cwd,
+		.trust_dir = l->place.trust_dir,
 		.mounts = l->mounts,
 		.argv = l->argv,
 		.envp = l->env.vars,

@@ -264,10 +264,12 @@ static int change(const struct rulefile *edit, bool is_removal, size_t *out_chan
 		return err_set(err, EFBIG, "changing '%s'", edit->path);
 	if (edit->now && !buf_put(edit->now, text->p, text->n))
 		return err_set(err, ENOMEM, "changing '%s'", edit->path);
-	if (n)
-		rc = fs_replace(edit->path, buf_span(text), mode, err);
 	if (edit->out_existed)
 		*edit->out_existed = exists;
+	if (n && edit->before)
+		rc = edit->before(edit->arg, err);
+	if (rc == 0 && n)
+		rc = fs_replace(edit->path, buf_span(text), mode, err);
 	if (rc == 0 && out_changed)
 		*out_changed = n;
 	return rc;

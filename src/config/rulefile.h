@@ -33,6 +33,8 @@ int rulefile_rule(const char *text, enum rule_action action, char out[RULE_TEXT_
  * @head:	what a file that is made begins with: comment lines; NULL for nothing
  * @was, @now:	take the whole content before and after, as seen under the lock; NULL when nobody asks
  * @out_existed: was there a file? NULL when nobody asks
+ * @before:	called with @arg when all of these are known and before anybody can see the new content; a negative errno
+ *		value from it leaves the file as it was. NULL for none
  */
 struct rulefile {
 	const char *path;
@@ -43,6 +45,8 @@ struct rulefile {
 	const char *head;
 	struct buf *was, *now;
 	bool *out_existed;
+	int (*before)(void *arg, struct err *err);
+	void *arg;
 };
 
 /**

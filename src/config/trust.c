@@ -162,26 +162,41 @@ int trust_each(const char *dir, trust_seen *seen, void *arg, struct err *err)
 	return 0;
 }
 
+/** struct grant - what is to be trusted once it is known; the buffers are those of the edit */
+struct grant {
+	const char *dir, *path;
+	struct buf was, now;
+	bool existed;
+	enum trust_state state;
+};
+
+/* Before the file is there: whoever looks at it then, a session that runs for one, finds it trusted. */
+static int grant_in_advance(void *arg, struct err *err)
+{
+	struct grant *g = arg;
+
+	g->state = g->existed ? trust_look(g->dir, g->path, buf_span(&g->was)) : TRUST_OK;
+	return g->state == TRUST_OK ? trust_grant(g->dir, g->path, buf_span(&g->now), err) : 0;
+}
+
 int trust_edit(const char *dir, const struct rulefile *edit, bool is_removal, size_t *out_changed,
 	       enum trust_state *out_state, struct err *err)
 {
-	AUTO(buf) struct buf was = {.max = RULEFILE_MAX_BYTES}, now = {.max = RULEFILE_MAX_BYTES};
+	struct grant g = {.dir = dir, .path = edit->path, .was = {.max = RULEFILE_MAX_BYTES}, .now = {.max = RULEFILE_MAX_BYTES}};
 	struct rulefile traced = *edit;
-	bool existed = false;
 	size_t n = 0;
 
-	traced.was = &was;
-	traced.now = &now;
-	traced.out_existed = &existed;
+	traced.was = &g.was;
+	traced.now = &g.now;
+	traced.out_existed = &g.existed;
+	traced.before = grant_in_advance;
+	traced.arg = &g;
 	int rc = is_removal ? rulefile_remove(&traced, &n, err) : rulefile_add(&traced, &n, err);
-	if (rc < 0)
-		return rc;
-	enum trust_state state = existed ? trust_look(dir, edit->path, buf_span(&was)) : n ? TRUST_OK : TRUST_NEW;
-	if (state == TRUST_OK && n)
-		rc = trust_grant(dir, edit->path, buf_span(&now), err);
-	if (rc < 0)
-		return rc;
-	*out_state = state;
-	*out_changed = n;
-	return 0;
+	if (rc == 0) {
+		*out_state = n ? g.state : g.existed ? trust_look(dir, edit->path, buf_span(&g.was)) : TRUST_NEW;
+		*out_changed = n;
+	}
+	buf_drop(&g.was);
+	buf_drop(&g.now);
+	return rc;
 }

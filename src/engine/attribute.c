@@ -24,7 +24,7 @@ void attribute_begin(struct attribute *a, const char *runtime_dir, pid_t init_pi
 		return;
 	(void)snprintf(path, sizeof(path), "%s/ctl.sock", runtime_dir);
 	AUTO(fd) int fd = control_connect(path, NULL);
-	if (fd >= 0 && fcntl(fd, F_SETFL, O_NONBLOCK) == 0 && control_send(fd, CONTROL_SUBSCRIBE, 0, (struct span){0}, -1) == 0)
+	if (fd >= 0 && fcntl(fd, F_SETFL, O_NONBLOCK) == 0 && control_send(fd, CONTROL_SUBSCRIBE, CONTROL_NAMES_PROGRAMS, (struct span){0}, -1) == 0)
 		a->fd = fd_take(&fd);
 }
 
@@ -48,14 +48,16 @@ static void take_line(struct attribute *a, const char *line)
 {
 	struct record r;
 	struct owner_socket socket = {.protocol = OWNER_TCP};
-	struct owner owner;
+	struct owner owner = {0};
 
 	if (!record_read(line, &r))
 		return;
 	bool is_decision = !strcmp(r.event, "open") || !strcmp(r.event, "refuse") || !strcmp(r.event, "ask");
 	socket.client.port = r.client_port;
-	if (is_decision && !r.has_counts && r.flow && r.client_port && addr_parse(span_of(r.client), &socket.client.at) &&
-	    may_look(a) && owner_find(a->init_pid, &socket, &owner)) {
+	if (is_decision && !r.has_counts && r.flow && r.client_port) {
+		if (!addr_parse(span_of(r.client), &socket.client.at) || !may_look(a) ||
+		    !owner_find(a->init_pid, &socket, &owner))
+			owner.name[0] = '\0'; /* said all the same: a refusal may wait for it */
 		owner.name[CONTROL_PROGRAM_BYTES - 1] = '\0';
 		(void)control_send(a->fd, CONTROL_PROGRAM, r.flow, span_of(owner.name), -1); /* a hint: it may get lost */
 	}

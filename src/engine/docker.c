@@ -5,6 +5,7 @@
  * The agent starts in engine->stay, attached to this terminal by docker itself, and is compared once more while it runs.
  * Whatever happens after the first container was created, all of them are removed again; networks never are.
  */
+#include "engine/agreed.h"
 #include "engine/docker.h"
 #include "base/clock.h"
 #include "base/fs.h"
@@ -62,6 +63,7 @@ struct engine_session {
 	char state_dir[PATH_MAX], project[PATH_MAX];
 	char layers[256];
 	struct protect protect;
+	struct agreed agreed; /* what protect asks */
 	enum docker_stdin input;
 	struct tool_args compose; /* the call up to the subcommand, and its environment: for an agent that reads a stream */
 	struct env compose_env;
@@ -649,6 +651,9 @@ int docker_start(const struct engine_request *r, struct engine_session **out, in
 		rc = write_file(r, &t, &s->mounts, compose.kind, s->input, err);
 	if (rc == 0) {
 		protect_begin(r->mode == ENGINE_CONTAIN ? s->project : NULL, &s->protect);
+		s->agreed = (struct agreed){s->project, r->trust_dir};
+		s->protect.is_agreed = agreed_is;
+		s->protect.arg = &s->agreed;
 		if (r->mode == ENGINE_CONTAIN)
 			(void)snprintf(s->control, sizeof(s->control), "%s/ctl.sock", t.egress_dir);
 		rc = make_compose(s, &compose, &spec, t.file, err);
@@ -900,6 +905,19 @@ int docker_stay(struct engine_session *s, const struct engine_watch *watch, stru
 
 /* ---- ending ---- */
 
+/* The mount over it went with the old file (jail/renew.h), and nobody here can put one into a container that runs. */
+static void on_replaced(const char *entry, void *arg)
+{
+	const struct engine_watch *watch = arg;
+	char text[PATH_MAX + 160];
+
+	(void)snprintf(text, sizeof(text),
+		       "%s was replaced from outside while the session ran, and the command could write it from then on: "
+		       "read it before you use it",
+		       entry);
+	watch->notice(watch->arg, text);
+}
+
 static void on_moved(const char *entry, const char *to, void *arg)
 {
 	const struct engine_watch *watch = arg;
@@ -931,6 +949,7 @@ void docker_end(struct engine_session *s, const struct engine_watch *watch)
 	docker_left_tidy(s->state_dir);
 	if (protect_end(&s->protect, s->state_dir, on_moved, &moved, &err) < 0)
 		watch->notice(watch->arg, err.text);
+	protect_each_replaced(&s->protect, on_replaced, &moved);
 	session_free(s);
 }
 

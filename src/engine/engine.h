@@ -31,6 +31,7 @@ struct engine_mount {
  * @state_dir:	of the session: holds `policy`; audit.jsonl and egress.log are written there
  * @runtime_dir: of the session: the control socket is made there
  * @home, @project, @cwd: absolute real paths; @project NULL for none
+ * @trust_dir:	records of what the user agreed to (config/trust.h); NULL for none
  * @argv, @envp: complete
  * @as_root:	started by root and the agent keeps that identity
  * @has_egress:	false: lo and nothing else
@@ -44,6 +45,7 @@ struct engine_request {
 	const char *home;
 	const char *project;
 	const char *cwd;
+	const char *trust_dir;
 	const struct engine_mount *mounts;
 	size_t n_mounts;
 	char *const *argv;

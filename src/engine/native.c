@@ -2,6 +2,7 @@
 /* engine/native.c - a session in namespaces of this machine: egress, jail, supervision, in that
  * order */
 #include "engine/agent_id.h"
+#include "engine/agreed.h"
 #include "engine/attribute.h"
 #include "engine/egress.h"
 #include "engine/engine.h"
@@ -11,6 +12,7 @@
 #include "jail/plan.h"
 #include "base/own.h"
 #include "jail/protect.h"
+#include "jail/renew.h"
 #include "jail/settings.h"
 #include "jail/sockets.h"
 #include "jail/start.h"
@@ -18,6 +20,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +32,8 @@ struct engine_session {
 	struct egress egress;
 	struct publish publish;
 	struct protect protect;
+	struct agreed agreed; /* what protect asks */
+	struct renew renew;
 	int watch_fd; /* of protect, or -1 */
 	char state_dir[PATH_MAX];
 	const char *runtime_dir; /* the request's; NULL for none */
@@ -203,6 +208,9 @@ static int native_start(const struct engine_request *request, struct engine_sess
 	(void)snprintf(session->state_dir, PATH_MAX, "%s", request->state_dir);
 	(void)snprintf(session->project, PATH_MAX, "%s", request->project ? request->project : "");
 	protect_begin(request->project ? session->project : NULL, &session->protect);
+	session->agreed = (struct agreed){session->project, request->trust_dir};
+	session->protect.is_agreed = agreed_is;
+	session->protect.arg = &session->agreed;
 	if (request->n_publish)
 		rc = publish_bind(request->publish, request->n_publish, &session->publish, err);
 	if (rc == 0 && request->has_egress)
@@ -216,6 +224,8 @@ static int native_start(const struct engine_request *request, struct engine_sess
 	}
 	if (rc == 0 && !session->jail.exec_errno) {
 		rc = open_doors(session, request, &n, err);
+		if (rc == 0)
+			rc = renew_keep(n.plan, n.settings.agent_uid, n.settings.agent_gid, &session->renew, err);
 		if (rc < 0)
 			jail_kill(&session->jail);
 	}
@@ -226,6 +236,7 @@ static int native_start(const struct engine_request *request, struct engine_sess
 	if (rc < 0 || *out_exec_errno) {
 		publish_end(&session->publish);
 		egress_end(&session->egress);
+		renew_drop(&session->renew);
 		free(session);
 		return rc;
 	}
@@ -249,7 +260,8 @@ static void on_moved(const char *entry, const char *to, void *arg)
 	char text[2 * PATH_MAX];
 	(void)snprintf(
 		text, sizeof(text),
-		"the command made %s in the project, which would run on this machine: moved to %s",
+		"the command made %s in the project, which would run on this machine: moved to %s "
+		"(if you made it yourself, put it back when the session is over)",
 		entry, to);
 	watch->notice(watch->arg, text);
 }
@@ -262,6 +274,31 @@ struct appearance {
 	bool has_failed; /* said once; the look at the end says it again */
 };
 
+/* False when the agent could write what runs on the host: the session is over then. */
+static bool keep_protected(struct appearance *a)
+{
+	struct err err = {0};
+	char text[2 * PATH_MAX];
+	const char *path;
+	int n = renew_mounts(&a->session->renew, a->session->jail.init_pidfd, &path, &err);
+
+	size_t n_project = strlen(a->session->project);
+	bool is_users = n > 0 && strlen(path) > n_project && agreed_is(path + n_project + 1, &a->session->agreed);
+	if (n > 0 && !is_users) {
+		(void)snprintf(text, sizeof(text),
+			       "'%s' was replaced by a program outside of the session and is protected again; for a moment the command "
+			       "could write it: read it before you use it",
+			       path);
+		a->watch.notice(a->watch.arg, text);
+	}
+	if (n < 0) {
+		a->watch.notice(a->watch.arg, err.text);
+		a->watch.notice(a->watch.arg, "the session is stopped: the command could write what runs on this machine");
+		(void)jail_signal(&a->session->jail, SIGKILL); /* over already, else */
+	}
+	return n >= 0;
+}
+
 static bool on_appeared(void *arg)
 {
 	struct appearance *a = arg;
@@ -273,7 +310,7 @@ static bool on_appeared(void *arg)
 		a->watch.notice(a->watch.arg, err.text);
 		a->has_failed = true;
 	}
-	return true;
+	return keep_protected(a);
 }
 
 static bool on_decision(void *arg)
@@ -285,6 +322,8 @@ static int native_stay(struct engine_session *session, const struct engine_watch
 		       struct engine_result *out, struct err *err)
 {
 	int fd = session->watch_fd = protect_watch(&session->protect);
+	if (fd >= 0)
+		renew_watch(&session->renew, fd);
 	struct appearance appearance = {.session = session, .watch = *watch, .fd = fd};
 	struct attribute attribute = ATTRIBUTE_NONE;
 	if (session->egress.pidfd >= 0)
@@ -309,6 +348,7 @@ static void native_end(struct engine_session *session, const struct engine_watch
 	if (protect_end(&session->protect, session->state_dir, on_moved, &moved, &err) < 0)
 		watch->notice(watch->arg, err.text);
 	fd_drop(&session->watch_fd);
+	renew_drop(&session->renew);
 	free(session);
 }
 

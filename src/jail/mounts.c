@@ -265,20 +265,47 @@ static int step_bind(const struct builder *b, const struct step *step, int *tree
 	return rc;
 }
 
-/* Binds what is at the place over itself, with more attributes. No symbolic link may stand on the way. */
-static int step_rebind(const struct builder *b, const struct step *step)
+/* No symbolic link may stand on the way. */
+static int open_itself(int root, const char *path)
 {
 	struct open_how how = {.flags = O_PATH | O_CLOEXEC,
 			       .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS};
-	AUTO(fd) int place = (int)syscall(SYS_openat2, b->root, step->inside + 1, &how, sizeof(how));
-	if (place < 0)
-		return -errno;
+	int fd = (int)syscall(SYS_openat2, root, path + 1, &how, sizeof(how));
+	return fd < 0 ? -errno : fd;
+}
+
+static int bind_over_itself(int place, bool is_read_only)
+{
 	AUTO(fd) int tree = (int)syscall(SYS_open_tree, place, "",
 					 OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
 	if (tree < 0)
 		return -errno;
-	int rc = step->kind == STEP_PROTECT ? attr_set(tree, MOUNT_ATTR_RDONLY, -1, false) : 0;
+	int rc = is_read_only ? attr_set(tree, MOUNT_ATTR_RDONLY, -1, false) : 0;
 	return rc < 0 ? rc : move_onto(tree, place);
+}
+
+static int step_rebind(const struct builder *b, const struct step *step)
+{
+	AUTO(fd) int place = open_itself(b->root, step->inside);
+	return place < 0 ? place : bind_over_itself(place, step->kind == STEP_PROTECT);
+}
+
+int mounts_renew(const char *path, bool is_read_only)
+{
+	struct statx st;
+
+	AUTO(fd) int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	AUTO(fd) int place = root < 0 ? -errno : open_itself(root, path);
+	if (place == -ENOENT || place == -ENOTDIR)
+		return 0;
+	if (place < 0)
+		return place;
+	if (statx(place, "", AT_EMPTY_PATH, STATX_TYPE, &st) < 0)
+		return -errno;
+	if (st.stx_attributes & STATX_ATTR_MOUNT_ROOT)
+		return 0;
+	int rc = bind_over_itself(place, is_read_only);
+	return rc < 0 ? rc : 1;
 }
 
 static int step_mask(const struct builder *b, const char *inside)

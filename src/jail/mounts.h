@@ -23,3 +23,11 @@ int mounts_take(const struct plan *plan, int *trees, uid_t agent_uid, gid_t agen
  * Runs as pid 1 of the jail, in its own mount namespace. Consumes nothing; closes each tree it mounted.
  */
 int mounts_build(const struct plan *plan, int *trees, struct err *err);
+
+/**
+ * mounts_renew() - bind @path over itself again, unless a mount is there already; for who has entered a jail that runs
+ *
+ * Return: 1 when it was mounted, 0 when the mount was there or nothing is at @path, or a negative errno value (-ELOOP for
+ * a symbolic link).
+ */
+int mounts_renew(const char *path, bool is_read_only);

@@ -99,11 +99,15 @@ static bool find(const char *root, const char *entry, bool may_lend, struct spot
 	return false;
 }
 
-static bool exists(const char *root, const char *entry)
+/* @out_file: which one, when it is asked for; 0 when that cannot be told */
+static bool exists(const char *root, const char *entry, ino_t *out_file)
 {
 	struct spot spot;
+	struct stat st;
 	if (!find(root, entry, false, &spot))
 		return false;
+	if (out_file)
+		*out_file = fstatat(spot.dir, spot.name, &st, AT_SYMLINK_NOFOLLOW) == 0 ? st.st_ino : 0;
 	fd_drop(&spot.dir);
 	return true;
 }
@@ -125,11 +129,11 @@ void protect_begin(const char *project, struct protect *out)
 {
 	*out = (struct protect){.project = project};
 	for (size_t i = 0; project && i < PROTECT_MAX_ENTRIES && plan_protected[i]; i++)
-		out->was_missing[i] = !exists(project, plan_protected[i]);
+		out->was_missing[i] = !exists(project, plan_protected[i], &out->files[i]);
 	if (!project || !gitdir_common(project, out->common))
 		out->common[0] = '\0';
 	for (size_t i = 0; out->common[0] && in_common[i]; i++)
-		out->was_missing_in_common[i] = !exists(out->common, in_common[i]);
+		out->was_missing_in_common[i] = !exists(out->common, in_common[i], NULL);
 }
 
 /* Only what stands at a path that plan_protected names is of interest; other names come and go all the time. */
@@ -149,21 +153,20 @@ static bool is_named(const char *name)
 	return false;
 }
 
-static void add_watches(const struct protect *p, int fd)
+static void add_watches(struct protect *p, int fd)
 {
 	for (size_t i = 0; i < PROTECT_MAX_ENTRIES && plan_protected[i]; i++) {
-		AUTO(fd) int dir = p->was_missing[i] ? open_folder(p->project, plan_protected[i]) : -1;
+		AUTO(fd) int dir = open_folder(p->project, plan_protected[i]);
 		char path[32];
 		(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", dir);
-		if (dir >= 0) /* a second watch on the same folder is the first */
-			(void)inotify_add_watch(fd, path, IN_CREATE | IN_MOVED_TO);
+		/* a second watch on the same folder is the first */
+		p->folder[i] = dir < 0 ? 0 : inotify_add_watch(fd, path, PROTECT_EVENTS);
 	}
-	(void)inotify_add_watch(fd, p->project, IN_CREATE | IN_MOVED_TO);
-	if (p->common[0])
-		(void)inotify_add_watch(fd, p->common, IN_CREATE | IN_MOVED_TO);
+	(void)inotify_add_watch(fd, p->project, PROTECT_EVENTS);
+	p->common_folder = p->common[0] ? inotify_add_watch(fd, p->common, PROTECT_EVENTS) : 0;
 }
 
-int protect_watch(const struct protect *p)
+int protect_watch(struct protect *p)
 {
 	int fd = p->project ? inotify_init1(IN_CLOEXEC | IN_NONBLOCK) : -1;
 	if (fd >= 0)
@@ -171,7 +174,23 @@ int protect_watch(const struct protect *p)
 	return fd;
 }
 
-bool protect_drain(const struct protect *p, int watch_fd)
+static bool is_last_name(const char *entry, const char *name)
+{
+	const char *slash = strrchr(entry, '/');
+	return !strcmp(slash ? slash + 1 : entry, name);
+}
+
+static void take_away(struct protect *p, int folder, const char *name)
+{
+	for (size_t i = 0; i < PROTECT_MAX_ENTRIES && plan_protected[i]; i++)
+		if (p->folder[i] == folder && is_last_name(plan_protected[i], name))
+			p->was_missing[i] = true;
+	for (size_t i = 0; p->common_folder == folder && in_common[i]; i++)
+		if (!strcmp(in_common[i], name))
+			p->was_missing_in_common[i] = true;
+}
+
+bool protect_drain(struct protect *p, int watch_fd)
 {
 	_Alignas(struct inotify_event) char events[4096];
 	bool is_due = false;
@@ -182,6 +201,8 @@ bool protect_drain(const struct protect *p, int watch_fd)
 			struct inotify_event e;
 			memcpy(&e, at, sizeof(e));
 			is_due |= (e.mask & IN_Q_OVERFLOW) || (e.len && is_named(at + sizeof(e)));
+			if (e.len && e.mask & (IN_DELETE | IN_MOVED_FROM))
+				take_away(p, e.wd, at + sizeof(e));
 			at += sizeof(e) + e.len;
 		}
 	}
@@ -256,6 +277,11 @@ struct ending {
 	int n_moved, failed;
 };
 
+static bool is_agreed(const struct protect *p, const char *entry)
+{
+	return p->is_agreed && p->is_agreed(entry, p->arg);
+}
+
 static void end_entry(const char *root, const char *entry, struct ending *e, struct err *err)
 {
 	struct spot spot;
@@ -279,10 +305,20 @@ int protect_end(const struct protect *p, const char *session_dir, protect_moved 
 	struct ending e = {.session_dir = session_dir, .moved = moved, .arg = arg};
 
 	for (size_t i = 0; p->project && i < PROTECT_MAX_ENTRIES && plan_protected[i]; i++)
-		if (p->was_missing[i])
+		if (p->was_missing[i] && !is_agreed(p, plan_protected[i]))
 			end_entry(p->project, plan_protected[i], &e, err);
 	for (size_t i = 0; p->project && p->common[0] && in_common[i]; i++)
 		if (p->was_missing_in_common[i])
 			end_entry(p->common, in_common[i], &e, err);
 	return e.failed ? e.failed : e.n_moved;
+}
+
+void protect_each_replaced(const struct protect *p, protect_replaced *replaced, void *arg)
+{
+	for (size_t i = 0; p->project && i < PROTECT_MAX_ENTRIES && plan_protected[i]; i++) {
+		ino_t file;
+		if (p->files[i] && !p->was_missing[i] && exists(p->project, plan_protected[i], &file) && file != p->files[i] &&
+		    !is_agreed(p, plan_protected[i]))
+			replaced(plan_protected[i], arg);
+	}
 }

@@ -1,23 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* jail/protect.h - protected entries that did not exist before a session, and do after it */
+/* jail/protect.h - protected entries that appear during a session: they were not there before it, or were taken away */
 #pragma once
 #include "base/err.h"
 #include "jail/plan.h"
 
 #include <limits.h>
 #include <stdbool.h>
+#include <sys/inotify.h>
 
-enum { PROTECT_MAX_ENTRIES = 32, PROTECT_COMMON_ENTRIES = 4 };
+enum {
+	PROTECT_MAX_ENTRIES = 32,
+	PROTECT_COMMON_ENTRIES = 4,
+	PROTECT_EVENTS = IN_CREATE | IN_MOVED_TO | IN_DELETE | IN_MOVED_FROM,
+};
 
 /**
- * struct protect - which entries of plan_protected were missing when the session began
+ * struct protect - which entries of plan_protected are missing
+ * @is_agreed:	may the entry of this name stay, since the user knows what it says? NULL for none may
  * @common:	the common git folder of a worktree (gitdir.h), whose own levers are looked after as well; "" for none
  */
 struct protect {
 	const char *project; /* borrowed; NULL for none */
+	bool (*is_agreed)(const char *entry, void *arg);
+	void *arg;
 	unsigned char was_missing[PROTECT_MAX_ENTRIES];
 	char common[PATH_MAX];
+	ino_t files[PROTECT_MAX_ENTRIES]; /* those that were there */
 	unsigned char was_missing_in_common[PROTECT_COMMON_ENTRIES];
+	int folder[PROTECT_MAX_ENTRIES]; /* the watch on each one's folder; 0 for none */
+	int common_folder;
 };
 
 /** protect_begin() - look, before the agent starts */
@@ -29,10 +40,15 @@ void protect_begin(const char *project, struct protect *out);
  * Return: the caller's descriptor, or -1 when there is nothing to watch or the kernel has no watch left: the look
  * at the end stays.
  */
-int protect_watch(const struct protect *p);
+int protect_watch(struct protect *p);
 
-/** protect_drain() - read what woke @watch_fd, and watch folders that have appeared; true when a look is due */
-bool protect_drain(const struct protect *p, int watch_fd);
+/**
+ * protect_drain() - read what woke @watch_fd, and watch folders that have appeared; true when a look is due
+ *
+ * An entry that was taken away counts as missing from then on: only the host can do that, and nobody knows who makes it
+ * anew. One that is replaced in a single step is the host's (jail/renew.h).
+ */
+bool protect_drain(struct protect *p, int watch_fd);
 
 /**
  * protect_unwatch() - stop watching at @watch_fd; the descriptor stays the caller's
@@ -41,6 +57,11 @@ bool protect_drain(const struct protect *p, int watch_fd);
  * wait is over by itself when they were removed a few milliseconds before, and the end of a session has such.
  */
 void protect_unwatch(int watch_fd);
+
+typedef void protect_replaced(const char *entry, void *arg);
+
+/** protect_each_replaced() - entries that are other files than when the session began, but for agreed ones */
+void protect_each_replaced(const struct protect *p, protect_replaced *replaced, void *arg);
 
 typedef void protect_moved(const char *entry, const char *to, void *arg);
 

@@ -37,3 +37,15 @@ time.sleep(1)" "$n"
 	jq -e '[.destinations[] | select(.name == "evil.example") | .program] == ["asker"]' <<<"$out" >/dev/null
 }
 @test "a refusal and a flow name the program that made them" { each named; }
+
+# curl ends as soon as it is refused; the refusal waits until it has been looked up
+hasty() {
+	drydock run -q --resolver 127.0.0.1:9 -- sh -c 'for n in 1 2 3 4 5 6 7 8 9 10; do curl -s -o /dev/null https://evil$n.example/; done; true' || return 1
+	local log
+	log=$(newest_session)/audit.jsonl
+	[ "$(jq -rs '[.[] | select(.event == "program" and .program == "curl")] | length' "$log")" -eq 10 ] || {
+		cat "$log" >&2
+		return 1
+	}
+}
+@test "a program that ends as soon as it is refused is named too" { each hasty; }

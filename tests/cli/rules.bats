@@ -71,7 +71,7 @@ why() {
 	has "$err" "nothing was refused in session" || return 1
 	expect 0 drydock run -q --deny bad.test -- sh -c "$TRY" || return 1
 	expect 3 drydock why || return 1
-	has "$out" "DENY   evil.test:443  x2" || return 1
+	has "$out" "DENY   evil.test:443  curl  x2" || return 1
 	has "$out" "reason:  not-allowlisted - no allow rule matches this host" || return 1
 	has "$out" "allow:   drydock allow evil.test" || return 1
 	has "$out" "allow:   drydock allow evil.test:8080" || return 1

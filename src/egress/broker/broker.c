@@ -72,8 +72,29 @@ struct audit_record broker_record_of(const struct upstream *u, const char *event
 	};
 }
 
+static void send_held(struct loop_timer *timer)
+{
+	struct broker *b = container_of(timer, struct broker, held_timer);
+	struct wire_refused r;
+
+	while (held_take_due(&b->held, loop_now_ms(b->set.loop), &r))
+		send_worker(b, WIRE_REFUSED, &r);
+	if (b->held.n && loop_timer_set(b->set.loop, timer, b->held.due_ms[0]) < 0)
+		broker_end(b, "broker", "has no memory for its timers");
+}
+
+static bool hold(struct broker *b, const struct wire_refused *r)
+{
+	if (!held_put(&b->held, r, loop_now_ms(b->set.loop)))
+		return false;
+	if (b->held.n == 1)
+		send_held(&b->held_timer); /* nothing is due: it sets the timer */
+	return true;
+}
+
+/* @may_be_named: the connection is there to be looked up, and was not before */
 static void send_refused(struct broker *b, uint64_t flow, enum reason reason,
-			 const struct verdict *v, uint64_t decision)
+			 const struct verdict *v, uint64_t decision, bool may_be_named)
 {
 	struct wire_refused r = {.flow = flow, .reason = reason, .decision = decision};
 
@@ -84,7 +105,24 @@ static void send_refused(struct broker *b, uint64_t flow, enum reason reason,
 		       n > most ? most : n);
 		r.origin_line = v->origin.line;
 	}
-	send_worker(b, WIRE_REFUSED, &r);
+	if (!b->is_named || !may_be_named || !hold(b, &r))
+		send_worker(b, WIRE_REFUSED, &r);
+}
+
+void broker_note_program(struct broker *b, uint64_t flow, const char *name)
+{
+	struct upstream *u = flows_find(&b->flows, flow);
+	struct wire_refused r;
+
+	if (u)
+		(void)snprintf(u->program, sizeof(u->program), "%s", name); /* shorter: checked */
+	if (held_take(&b->held, flow, &r))
+		send_worker(b, WIRE_REFUSED, &r);
+}
+
+void broker_set_named(struct broker *b, bool is_named)
+{
+	b->is_named = is_named;
 }
 
 /* The end of an upstream that never opened. */
@@ -96,7 +134,7 @@ void broker_refuse(struct broker *b, struct upstream *u, enum reason reason,
 	r.reason = reason_word(reason);
 	r.address = address;
 	r.error = error;
-	send_refused(b, u->flow, reason, &u->verdict, audit_write(b->set.audit, &r));
+	send_refused(b, u->flow, reason, &u->verdict, audit_write(b->set.audit, &r), u->client_port && !u->program[0]);
 	flows_remove(u);
 	broker_start_waiting(b);
 }
@@ -355,7 +393,7 @@ static void refuse_at_once(struct broker *b, const struct wire_open *q,
 		.client_port = q->client_port,
 		.error = error,
 	};
-	send_refused(b, q->flow, reason, &asked->verdict, audit_write(b->set.audit, &r));
+	send_refused(b, q->flow, reason, &asked->verdict, audit_write(b->set.audit, &r), q->client_port);
 }
 
 static void take_open(struct broker *b, const struct wire_open *q)
@@ -786,6 +824,7 @@ struct broker *broker_new(const struct broker_settings *settings, struct err *er
 	b->poll_timer.fire = poll_budgets;
 	b->ask_timer.fire = broker_asks_over;
 	b->resolve_timer.fire = end_stuck_questions;
+	b->held_timer.fire = send_held;
 	int rc = loop_add(settings->loop, &b->worker_source, EPOLLIN);
 	if (rc == 0)
 		rc = loop_add(settings->loop, &b->names_source, EPOLLIN);
@@ -812,6 +851,7 @@ void broker_free(struct broker *b)
 	loop_drop(b->set.loop, &b->sockets_source);
 	loop_timer_clear(b->set.loop, &b->poll_timer);
 	loop_timer_clear(b->set.loop, &b->resolve_timer);
+	loop_timer_clear(b->set.loop, &b->held_timer);
 	broker_drop_asks(b);
 	outbox_drop(&b->to_worker);
 	outbox_drop(&b->to_names);

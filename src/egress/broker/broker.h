@@ -88,7 +88,14 @@ bool broker_refuse_ask(struct broker *broker, uint64_t flow);
 /** broker_list() - append one JSON line a flow */
 void broker_list(struct broker *broker, struct buf *out);
 
-/** broker_note_program() - who made a flow, for its later records; a flow that is over is left alone */
+/**
+ * broker_set_named() - does somebody answer each record of a connection with broker_note_program()?
+ *
+ * While it is so, the worker hears of a refusal when the program is known, or HELD_MS later (egress/broker/held.h).
+ */
+void broker_set_named(struct broker *broker, bool is_named);
+
+/** broker_note_program() - who made a flow, for its later records; "" for unknown */
 void broker_note_program(struct broker *broker, uint64_t flow, const char *name);
 
 /** broker_count_flows() - how many there are, and how many wait for the user */

@@ -19,6 +19,7 @@ struct client {
 	struct loop_source source;
 	struct control *control;
 	bool is_reader; /* subscribed */
+	bool is_namer;	/* and says which program made each connection */
 };
 
 struct control {
@@ -30,6 +31,15 @@ struct control {
 	struct control_packet packet;		    /* the one being read: too large for the stack */
 };
 
+static void tell_naming(const struct control *control)
+{
+	bool is_named = false;
+
+	for (size_t i = 0; i < CONTROL_MAX_CLIENTS; i++)
+		is_named |= control->clients[i].is_namer;
+	control->calls.naming(control->calls.arg, is_named);
+}
+
 static void drop_client(struct client *c)
 {
 	if (c->source.fd < 0)
@@ -37,6 +47,10 @@ static void drop_client(struct client *c)
 	loop_drop(c->control->loop, &c->source);
 	fd_drop(&c->source.fd);
 	c->is_reader = false;
+	if (c->is_namer) {
+		c->is_namer = false;
+		tell_naming(c->control);
+	}
 }
 
 static void answer(struct client *c, enum control_number number, uint64_t value, struct span text, int fd)
@@ -105,6 +119,8 @@ static void serve(struct client *c, const struct control_packet *p)
 		break;
 	case CONTROL_SUBSCRIBE:
 		c->is_reader = true;
+		c->is_namer = p->head.value == CONTROL_NAMES_PROGRAMS;
+		tell_naming(c->control);
 		answer(c, CONTROL_OK, 0, (struct span){0}, -1);
 		break;
 	case CONTROL_CLOSE_FLOW:
@@ -114,7 +130,7 @@ static void serve(struct client *c, const struct control_packet *p)
 		answer_found(c, calls->refuse_ask(calls->arg, p->head.value));
 		break;
 	case CONTROL_PROGRAM:
-		if (p->head.text_bytes && p->head.text_bytes < CONTROL_PROGRAM_BYTES)
+		if (p->head.text_bytes < CONTROL_PROGRAM_BYTES)
 			calls->program(calls->arg, p->head.value, p->text);
 		break;
 	case CONTROL_STOP:
@@ -195,7 +211,7 @@ struct control *control_new(struct loop *loop, int listen_fd, const struct contr
 	control->own_uid = geteuid();
 	control->listener = (struct loop_source){listen_fd, listener_ready};
 	for (size_t i = 0; i < CONTROL_MAX_CLIENTS; i++)
-		control->clients[i] = (struct client){{-1, client_ready}, control, false};
+		control->clients[i] = (struct client){.source = {-1, client_ready}, .control = control};
 	int rc = loop_add(loop, &control->listener, EPOLLIN);
 	if (rc < 0) {
 		err_set(err, -rc, "serving control requests");

@@ -16,6 +16,8 @@ enum { CONTROL_MAX_CLIENTS = 16 };
  * @reload:	@policy_fd is borrowed. 0 with *out_rules, or a negative errno value with @err
  * @status, @flows: append text to @out
  * @close_flow, @refuse_ask: false when there is no such flow
+ * @program:	the name is "" when it was not found
+ * @naming:	is there a reader that answers with PROGRAM?
  * @stop:	ends the egress after the answer
  */
 struct control_calls {
@@ -25,6 +27,7 @@ struct control_calls {
 	bool (*close_flow)(void *arg, uint64_t flow);
 	bool (*refuse_ask)(void *arg, uint64_t flow);
 	void (*program)(void *arg, uint64_t flow, const char *name);
+	void (*naming)(void *arg, bool is_named);
 	void (*stop)(void *arg);
 	void *arg;
 };

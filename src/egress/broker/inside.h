@@ -7,6 +7,7 @@
 #include "egress/broker/clients.h"
 #include "egress/broker/dial.h"
 #include "egress/broker/flows.h"
+#include "egress/broker/held.h"
 #include "egress/broker/outbox.h"
 #include "egress/broker/question.h"
 #include "egress/broker/wild.h"
@@ -36,6 +37,9 @@ struct broker {
 	char why_over[200];
 	struct flows flows;
 	char via_text[PROXY_TEXT_BYTES]; /* the upstream proxy, for records */
+	bool is_named; /* somebody looks up which program made a connection */
+	struct held held;
+	struct loop_timer held_timer;
 	struct loop_timer ask_timer;
 	struct dns_ask_list dns_asks; /* questions that wait for the user, oldest first */
 	size_t n_dns_asks;

@@ -247,8 +247,18 @@ static void note_program(void *arg, uint64_t flow, const char *name)
 	struct process *p = arg;
 
 	broker_note_program(p->broker, flow, name);
+	if (!name[0])
+		return;
 	const struct audit_record r = {.event = "program", .flow = flow, .has_flow = true, .program = name};
 	(void)audit_write(&p->audit, &r);
+}
+
+static void set_named(void *arg, bool is_named)
+{
+	struct process *p = arg;
+
+	if (p->broker) /* the control socket outlives it, for the last records */
+		broker_set_named(p->broker, is_named);
 }
 
 static void ask_to_end(void *arg)
@@ -493,6 +503,7 @@ static int start_control(struct process *p, struct err *err)
 		.close_flow = close_flow,
 		.refuse_ask = refuse_ask,
 		.program = note_program,
+		.naming = set_named,
 		.stop = ask_to_end,
 		.arg = p,
 	};
@@ -586,6 +597,7 @@ static void stop(struct process *p)
 	for (int i = 0; i < PEERS; i++)
 		reap_peer(&p->peers[i]); /* they end side by side */
 	broker_free(p->broker);
+	p->broker = NULL;
 }
 
 static void drop(struct process *p)

@@ -271,14 +271,6 @@ void broker_list(struct broker *b, struct buf *out)
 		}
 }
 
-void broker_note_program(struct broker *b, uint64_t flow, const char *name)
-{
-	struct upstream *u = flows_find(&b->flows, flow);
-
-	if (u)
-		(void)snprintf(u->program, sizeof(u->program), "%s", name); /* shorter: checked */
-}
-
 void broker_count_flows(const struct broker *b, size_t *out_all, size_t *out_asking)
 {
 	*out_all = b->flows.n;

@@ -11,10 +11,12 @@
  *   STATUS       OK carries a descriptor: one JSON object
  *   FLOWS        OK carries a descriptor: JSON lines, one per open or asking flow
  *   SUBSCRIBE    after OK, each audit record follows as a RECORD packet. A reader that is too slow is cut off: it can read
- *                the log instead
+ *                the log instead. number CONTROL_NAMES_PROGRAMS: this reader answers every refusal of a connection with PROGRAM,
+ *                and refusals wait a moment for it
  *   CLOSE_FLOW   number: the flow
  *   REFUSE_ASK   number: the flow that waits for an answer (serve --ask) is refused now
- *   PROGRAM      number: a flow; text: the program that made it, as its supervisor sees it. A hint, for records. Not answered
+ *   PROGRAM      number: a flow; text: the program that made it, as its supervisor sees it, empty when it was not found.
+ *                A hint, for records. Not answered
  *   STOP         end the egress in order, once the answer is out
  */
 #pragma once
@@ -45,14 +47,14 @@ enum control_number {
 #undef X
 };
 
-enum { CONTROL_VERSION = 1, CONTROL_TEXT_MAX_BYTES = 16384, CONTROL_PROGRAM_BYTES = 32 };
+enum { CONTROL_VERSION = 1, CONTROL_TEXT_MAX_BYTES = 16384, CONTROL_PROGRAM_BYTES = 32, CONTROL_NAMES_PROGRAMS = 1 };
 
 /** struct control_head - stands at the beginning of every packet */
 struct control_head {
 	uint16_t version;    /* CONTROL_VERSION */
 	uint16_t number;     /* enum control_number */
 	uint32_t text_bytes; /* that follow */
-	uint64_t value;	     /* a flow; of OK after RELOAD, how many rules; else 0 */
+	uint64_t value;	     /* a flow; of SUBSCRIBE, what the reader does; of OK after RELOAD, how many rules; else 0 */
 };
 static_assert(sizeof(struct control_head) == 16, "control_head is a fixed 16-byte head");
 
