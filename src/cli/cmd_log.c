@@ -27,7 +27,7 @@ enum {
 
 struct log_flags {
 	bool is_json, only_denied, is_following, is_verifying, is_help;
-	const char *host;
+	const char *host, *head;
 	uint64_t since_ms;
 	uint32_t limit;
 	char since[CLOCK_TEXT_BYTES]; /* the same as a time in UTC; "" for none */
@@ -43,6 +43,7 @@ static const struct option log_options[] = {
 	{0, "limit", "N", "the last N only", OPTION_COUNT, AT(limit)},
 	{0, "json", NULL, "the records as they are, one JSON object a line", OPTION_FLAG, AT(is_json)},
 	{0, "verify", NULL, "check that the log is as it was written (exit 3: it is not)", OPTION_FLAG, AT(is_verifying)},
+	{0, "head", "HASH", "with --verify: the last hash as it was kept elsewhere must be in the log", OPTION_TEXT, AT(head)},
 	{'h', "help", NULL, "this text", OPTION_FLAG, AT(is_help)},
 	{0},
 };
@@ -268,7 +269,7 @@ static int check_chain(const char *path, const struct log_flags *flags)
 	struct err err = {0};
 	AUTO(buf) struct buf out = {.max = LINE_MAX_BYTES};
 
-	if (verify_log(path, &v, &err) < 0) {
+	if (verify_log(path, flags->head, &v, &err) < 0) {
 		term_error("cannot check the log", &err, 0);
 		return EXIT_FAILED;
 	}
@@ -318,6 +319,11 @@ int cmd_log(char **argv)
 	}
 	if (flags.is_help)
 		return cmd_show_help("log");
+	if (flags.head && (!flags.is_verifying || !verify_is_hash(flags.head))) {
+		err_set(&err, 0, flags.is_verifying ? "--head takes a hash as --verify prints it, 64 digits of 0-9a-f"
+						    : "--head belongs to --verify");
+		return term_usage("log", &err);
+	}
 	if (flags.since_ms)
 		clock_print(clock_wall_ms() - flags.since_ms, flags.since);
 	return find_and_do(wanted, &flags);

@@ -117,7 +117,7 @@ static int read_log(struct report *r, struct err *err)
 	segments_close(&log);
 	digest_sort(&r->digest);
 	r->page.has_log = true;
-	return verify_log(path, &r->chain, err);
+	return verify_log(path, NULL, &r->chain, err);
 }
 
 static int read_session(struct report *r, const char *wanted, struct err *err)

@@ -32,30 +32,35 @@ static uint64_t first_seq(FILE *in)
 	return seq;
 }
 
-static void sort(struct segments *s, const uint64_t *given)
+static void sort(struct segments *s)
 {
-	uint64_t seqs[SEGMENTS_MAX];
-
-	memcpy(seqs, given, sizeof(seqs));
 	for (size_t i = 1; i < s->n; i++)
-		for (size_t j = i; j > 0 && seqs[j] < seqs[j - 1]; j--) {
-			uint64_t seq = seqs[j];
+		for (size_t j = i; j > 0 && s->first_seqs[j] < s->first_seqs[j - 1]; j--) {
+			uint64_t seq = s->first_seqs[j];
 			FILE *file = s->files[j];
 			char name[sizeof(s->names[0])];
 			memcpy(name, s->names[j], sizeof(name));
-			seqs[j] = seqs[j - 1];
+			s->first_seqs[j] = s->first_seqs[j - 1];
 			s->files[j] = s->files[j - 1];
 			memcpy(s->names[j], s->names[j - 1], sizeof(name));
-			seqs[j - 1] = seq;
+			s->first_seqs[j - 1] = seq;
 			s->files[j - 1] = file;
 			memcpy(s->names[j - 1], name, sizeof(name));
 		}
 }
 
+bool segments_are_same(const struct segments *a, const struct segments *b)
+{
+	bool is_same = a->n == b->n;
+
+	for (size_t i = 0; is_same && i < a->n; i++)
+		is_same = a->first_seqs[i] == b->first_seqs[i] && !strcmp(a->names[i], b->names[i]);
+	return is_same;
+}
+
 int segments_open(const char *path, struct segments *out, struct err *err)
 {
 	struct segments s = {0};
-	uint64_t seqs[SEGMENTS_MAX] = {0};
 	const char *slash = strrchr(path, '/');
 
 	for (int i = 0; i < SEGMENTS_MAX; i++) {
@@ -72,10 +77,10 @@ int segments_open(const char *path, struct segments *out, struct err *err)
 			return err_set(err, why, "opening '%s'", name);
 		}
 		(void)snprintf(s.names[s.n], sizeof(s.names[0]), "%.11s%s", slash ? slash + 1 : path, suffix);
-		seqs[s.n] = i ? first_seq(file) : 0; /* the first stays the first */
+		s.first_seqs[s.n] = i ? first_seq(file) : 0; /* the first stays the first */
 		s.files[s.n++] = file;
 	}
-	sort(&s, seqs);
+	sort(&s);
 	*out = s;
 	return 0;
 }

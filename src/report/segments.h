@@ -13,6 +13,7 @@ enum { SEGMENTS_MAX = 4 };
 struct segments {
 	FILE *files[SEGMENTS_MAX];
 	char names[SEGMENTS_MAX][16]; /* "audit.jsonl", "audit.jsonl.2": for people */
+	uint64_t first_seqs[SEGMENTS_MAX];
 	size_t n;
 };
 
@@ -24,6 +25,9 @@ struct segments {
  */
 int segments_open(const char *path, struct segments *out, struct err *err);
 void segments_close(struct segments *s);
+
+/** segments_are_same() - do both begin with the same records in the same files? Not so when the log turned between */
+bool segments_are_same(const struct segments *a, const struct segments *b);
 
 /** segments_reader() - a reader from the first record to the last; record_reader_drop() it before the files are closed */
 struct record_reader segments_reader(struct segments *s);

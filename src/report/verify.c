@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "report/verify.h"
+#include "base/json.h"
 #include "base/own.h"
 #include "report/record.h"
 #include "report/segments.h"
@@ -12,8 +13,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { TRIES = 4, SEAL_BYTES = 1024 };
+
 /*
  * struct chain - where the reader is
+ * @kept:	the hash to be found; NULL for none, or when it was
  * @prev:	hash of the line before
  * @seq:	of the record before
  * @dropped:	hashes that "turn" records name: the chain may go on behind one of them
@@ -21,6 +25,7 @@
  */
 struct chain {
 	struct verify *out;
+	const char *kept;
 	const char *file;
 	uint64_t line;
 	char prev[SHA256_HEX_BYTES];
@@ -32,6 +37,7 @@ struct chain {
 	char resumes_file[16];
 	bool is_cut_before; /* the line before was no record: a crash may have cut it */
 	bool is_sealed;
+	char seal[SEAL_BYTES]; /* how a seal of the line before has to read; "" when that was no end */
 };
 
 __attribute__((format(printf, 2, 3))) static bool broken(struct chain *c, const char *fmt, ...)
@@ -46,7 +52,7 @@ __attribute__((format(printf, 2, 3))) static bool broken(struct chain *c, const 
 	return false;
 }
 
-static bool is_hash(const char *text)
+bool verify_is_hash(const char *text)
 {
 	return strlen(text) == SHA256_HEX_BYTES - 1 && strspn(text, "0123456789abcdef") == SHA256_HEX_BYTES - 1;
 }
@@ -77,7 +83,7 @@ static void take_turn(struct chain *c, json_t *root)
 {
 	const char *hash = json_string_value(json_object_get(root, "dropped_hash"));
 
-	if (hash && is_hash(hash) && c->n_dropped < SEGMENTS_MAX)
+	if (hash && verify_is_hash(hash) && c->n_dropped < SEGMENTS_MAX)
 		memcpy(c->dropped[c->n_dropped++], hash, SHA256_HEX_BYTES);
 }
 
@@ -86,7 +92,7 @@ static bool take_record(struct chain *c, struct record *r, bool is_first_of_file
 	json_t *root = r->parsed;
 	const char *prev = json_string_value(json_object_get(root, "prev"));
 
-	if (!prev || !is_hash(prev) || !r->seq)
+	if (!prev || !verify_is_hash(prev) || !r->seq)
 		return broken(c, "no record of drydock's");
 	if (!take_prev(c, prev, is_first_of_file, r->seq))
 		return false;
@@ -94,11 +100,34 @@ static bool take_record(struct chain *c, struct record *r, bool is_first_of_file
 		c->out->n_lost += number_of(root, "lost");
 	if (!strcmp(r->event, "turn"))
 		take_turn(c, root);
-	c->is_sealed = !strcmp(r->event, "end");
+	c->is_sealed = !strcmp(r->event, "seal");
+	if (c->is_sealed && strcmp(r->line, c->seal) != 0)
+		return broken(c, "a seal that does not fit the end before it");
 	c->seq = r->seq;
 	c->is_cut_before = false;
 	c->out->n_records++;
 	return true;
+}
+
+/* A seal has nothing of its own to say: all of it follows from the end. */
+static void expect_seal(struct chain *c, const struct record *r)
+{
+	AUTO(buf) struct buf text = {.max = SEAL_BYTES - 1};
+	struct json j = {.out = &text};
+	const char *session = json_string_value(json_object_get(r->parsed, "session"));
+
+	c->seal[0] = '\0';
+	if (strcmp(r->event, "end") != 0)
+		return;
+	json_open(&j, NULL, '{');
+	json_u64(&j, "v", 1);
+	json_str(&j, "time", r->time);
+	json_str(&j, "session", session ? session : "");
+	json_u64(&j, "seq", r->seq + 1);
+	json_str(&j, "event", "seal");
+	json_str(&j, "prev", c->prev);
+	json_close(&j, '}');
+	(void)snprintf(c->seal, sizeof(c->seal), "%.*s", (int)text.n, text.n ? (const char *)text.p : "");
 }
 
 static bool take_line(struct chain *c, char *line, size_t n, bool is_first_of_file)
@@ -113,12 +142,17 @@ static bool take_line(struct chain *c, char *line, size_t n, bool is_first_of_fi
 	bool is_on = is_good ? take_record(c, &r, is_first_of_file)
 		   : c->is_cut_before ? broken(c, "two lines that are no records")
 				      : true;
-	if (is_good)
-		record_drop(&r);
-	else
-		c->is_cut_before = true;
-	c->is_sealed = c->is_sealed && is_good;
 	sha256_hex(span_make(line, n), c->prev);
+	if (c->kept && !strcmp(c->kept, c->prev))
+		c->kept = NULL;
+	if (is_good) {
+		expect_seal(c, &r);
+		record_drop(&r);
+	} else {
+		c->is_cut_before = true;
+		c->is_sealed = false;
+		c->seal[0] = '\0';
+	}
 	return is_on;
 }
 
@@ -157,23 +191,46 @@ static bool check_dropped(struct chain *c)
 	return broken(c, "records are missing before this line, and no later record says that they were dropped");
 }
 
-int verify_log(const char *path, struct verify *out, struct err *err)
+static bool check_kept(struct chain *c)
 {
-	struct segments s = {0};
-	int rc = segments_open(path, &s, err);
-	if (rc < 0)
-		return rc;
-	*out = (struct verify){0};
-	struct chain c = {.out = out};
-	memset(c.prev, '0', SHA256_HEX_BYTES - 1);
+	if (!c->kept)
+		return true;
+	c->file = "log";
+	c->line = 0;
+	return broken(c, "no line has the hash that was kept: it was cut off, or all of it was written anew");
+}
+
+static void read_all(struct segments *s, const char *kept, struct verify *out)
+{
+	struct chain c = {.out = out, .kept = kept};
 	bool is_on = true;
-	for (size_t i = 0; is_on && i < s.n; i++) {
-		c.file = s.names[i];
-		is_on = take_file(&c, s.files[i]);
+
+	*out = (struct verify){0};
+	memset(c.prev, '0', SHA256_HEX_BYTES - 1);
+	for (size_t i = 0; is_on && i < s->n; i++) {
+		c.file = s->names[i];
+		is_on = take_file(&c, s->files[i]);
 	}
-	if (is_on && check_dropped(&c))
+	if (is_on && check_dropped(&c) && check_kept(&c))
 		out->state = c.is_sealed ? VERIFY_SEALED : VERIFY_UNSEALED;
 	memcpy(out->last_hash, c.prev, sizeof(out->last_hash));
-	segments_close(&s);
-	return 0;
+}
+
+int verify_log(const char *path, const char *kept, struct verify *out, struct err *err)
+{
+	for (int i = 0; i < TRIES; i++) {
+		struct segments before = {0}, after = {0};
+		int rc = segments_open(path, &before, err);
+		if (rc < 0)
+			return rc;
+		read_all(&before, kept, out);
+		if (out->state == VERIFY_BROKEN)
+			rc = segments_open(path, &after, err);
+		bool has_turned = rc == 0 && out->state == VERIFY_BROKEN && !segments_are_same(&before, &after);
+		segments_close(&before);
+		segments_close(&after);
+		if (rc < 0 || !has_turned)
+			return rc;
+	}
+	return err_set(err, EAGAIN, "'%s' goes on in another file faster than it is read: end the session first", path);
 }

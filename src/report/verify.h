@@ -3,7 +3,7 @@
 /*
  * What it proves: no line was changed, taken out, put in or moved by somebody who did not write everything after it anew.
  * There is no key: who can write the whole file can make another chain. Whoever wants to find that out keeps the last
- * hash elsewhere; verify prints it.
+ * hash elsewhere; verify prints it, and looks for one that was kept.
  */
 #pragma once
 #include "base/err.h"
@@ -13,8 +13,8 @@
 #include <stdint.h>
 
 enum verify_state {
-	VERIFY_SEALED,	 /* whole: the last record is the orderly end */
-	VERIFY_UNSEALED, /* nothing wrong, but no end: the session runs, or the egress was killed, or the tail was cut off */
+	VERIFY_SEALED,	 /* whole: the last records are the orderly end and its seal */
+	VERIFY_UNSEALED, /* nothing wrong, but no seal: the session runs, or the egress was killed, or the tail was cut off */
 	VERIFY_BROKEN,
 };
 
@@ -36,7 +36,13 @@ struct verify {
 
 /**
  * verify_log() - check the log that begins in file @path (report/segments.h)
+ * @kept:	a hash that was the last one once; a log in which no line has it is broken. NULL for none
  *
- * Return: 0 with @out; or a negative errno value when it cannot be read.
+ * A log that is being written may turn to another file meanwhile: then it is read again, a few times.
+ *
+ * Return: 0 with @out; -EAGAIN when it turned every time; or another negative errno value when it cannot be read.
  */
-int verify_log(const char *path, struct verify *out, struct err *err);
+int verify_log(const char *path, const char *kept, struct verify *out, struct err *err);
+
+/** verify_is_hash() - is @text written as a hash is: 64 lower-case hex digits? */
+bool verify_is_hash(const char *text);

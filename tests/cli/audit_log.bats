@@ -17,7 +17,7 @@ make_log() {
 }
 
 verify() {
-	env -i HOME="$DIR" "${EGRESS%-egress}" log --verify "$1"
+	env -i HOME="$DIR" "${EGRESS%-egress}" log --verify "$@"
 }
 
 is_broken() {
@@ -29,7 +29,7 @@ is_broken() {
 @test "C-30 an intact log is told from one that was edited, cut, shortened, reordered or added to" {
 	make_log
 	run -0 verify "$DIR/audit"
-	[[ $output == *": intact, 7 records"* ]]
+	[[ $output == *": intact, 8 records"* ]]
 	[[ $output != *"not sealed"* ]]
 	sed '3s/b\.test/x.test/' "$DIR/audit" >"$DIR/changed" # shows in the next line
 	is_broken 4
@@ -43,9 +43,15 @@ is_broken() {
 	is_broken 3
 	sed '5s/^/{"v":1}\n/' "$DIR/audit" >"$DIR/changed"
 	is_broken 5
-	head -n 6 "$DIR/audit" >"$DIR/changed" # a cut tail is no break, but it is said
-	run -0 verify "$DIR/changed"
-	[[ $output == *"6 records"*"not sealed: "* ]]
+	sed '7s/asked to end/the worker ended/' "$DIR/audit" >"$DIR/changed" # the last that says something
+	is_broken 8
+	sed '8s/"time":"2/"time":"3/' "$DIR/audit" >"$DIR/changed" # the seal says nothing of its own
+	is_broken 8
+	for n in 6 7; do
+		head -n $n "$DIR/audit" >"$DIR/changed" # a cut tail is no break, but it is said
+		run -0 verify "$DIR/changed"
+		[[ $output == *"$n records"*"not sealed: "* ]]
+	done
 	head -c -20 "$DIR/audit" >"$DIR/changed"
 	run -0 verify "$DIR/changed"
 	[[ $output == *"not sealed: "* ]]
@@ -100,6 +106,37 @@ for i in range(int(sys.argv[2])):
 		mv "$DIR/kept" "$file"
 	done
 	run -0 verify "$DIR/audit"
+}
+
+@test "C-30 a log that turns to other files while it is read is not called broken" {
+	serve --audit-bytes 65536
+	flood 2500 &
+	flooding=$!
+	n=0
+	while kill -0 "$flooding" 2>/dev/null; do
+		run verify "$DIR/audit"
+		[ "$status" -eq 0 ] || [[ $status -eq 1 && $output == *"faster than it is read"* ]] || {
+			echo "$output"
+			kill "$flooding"
+			return 1
+		}
+		n=$((n + 1))
+	done
+	wait "$flooding"
+	[ "$n" -gt 5 ]
+	kill -TERM "$BROKER"
+	wait "$BROKER"
+	run -0 verify "$DIR/audit"
+}
+
+@test "C-30 a hash that was kept elsewhere tells a log that was written anew" {
+	make_log
+	run -0 verify "$DIR/audit"
+	head=$(sed -n 's/^  last hash //p' <<<"$output")
+	run -0 verify "$DIR/audit" --head "$head"
+	run -3 verify "$DIR/audit" --head "${head//[0-9]/0}"
+	[[ $output == *"no line has the hash that was kept"* ]]
+	run -2 verify "$DIR/audit" --head nonsense
 }
 
 @test "C-31 a log that was turned is continued by the next run" {

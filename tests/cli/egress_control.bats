@@ -137,7 +137,7 @@ status_of() {
 	exec 8<&-
 	run -0 control stop
 	wait "$BROKER"
-	tail -n 1 "$DIR/audit" | grep -q '"event":"end","reason":"asked to end"'
+	tail -n 2 "$DIR/audit" | grep -q '"event":"end","reason":"asked to end"'
 }
 
 @test "an ask waits for the user: allowed by a reload, refused by the user, refused when time is over" {

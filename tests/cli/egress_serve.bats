@@ -38,7 +38,7 @@ load egress_helpers
 		is_gone "$RESOLVER"
 		is_gone "$OPENER"
 		port_is_closed
-		tail -n 1 "$DIR/audit" | grep -q '"event":"end","reason":"asked to end"'
+		tail -n 2 "$DIR/audit" | grep -q '"event":"end","reason":"asked to end"'
 		exec 5<&-
 	done
 }
@@ -69,7 +69,7 @@ load egress_helpers
 		if [ "$victim" != BROKER ]; then
 			[ "$status" -eq 1 ]
 			grep -q "egress is shut" <&5
-			tail -n 1 "$DIR/audit" | grep -q '"event":"end","reason":"the [a-z]* ended'
+			tail -n 2 "$DIR/audit" | grep -q '"event":"end","reason":"the [a-z]* ended'
 		fi
 		exec 5<&-
 	done

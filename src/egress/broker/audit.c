@@ -143,17 +143,21 @@ static void turn(struct audit *a)
 	a->is_turning = true;
 }
 
-static void put_head(const struct audit *a, struct json *j, uint64_t seq, const char *event)
+/* @a->time is set before. */
+static void put_head_again(const struct audit *a, struct json *j, uint64_t seq, const char *event)
 {
-	char time[CLOCK_TEXT_BYTES];
-
-	clock_print(clock_wall_ms(), time);
 	json_open(j, NULL, '{');
 	json_u64(j, "v", AUDIT_VERSION);
-	json_str(j, "time", time);
+	json_str(j, "time", a->time);
 	json_str(j, "session", a->session);
 	json_u64(j, "seq", seq);
 	json_str(j, "event", event);
+}
+
+static void put_head(struct audit *a, struct json *j, uint64_t seq, const char *event)
+{
+	clock_print(clock_wall_ms(), a->time);
+	put_head_again(a, j, seq, event);
 }
 
 static void put_address(struct json *j, const char *key, const struct addr *addr)
@@ -328,4 +332,17 @@ uint64_t audit_write(struct audit *a, const struct audit_record *r)
 			"the audit log cannot be written (%s): decisions go on, the gap is counted",
 			errno ? strerror(errno) : "a record is too long");
 	return a->seq;
+}
+
+void audit_end(struct audit *a, const char *reason)
+{
+	AUTO(buf) struct buf line = {.max = AUDIT_LINE_MAX_BYTES};
+	struct json j = {.out = &line};
+
+	(void)audit_write(a, &(struct audit_record){.event = "end", .reason = reason});
+	if (a->fd < 0 || a->lost)
+		return; /* a log that is not whole is not sealed */
+	put_head_again(a, &j, ++a->seq, "seal");
+	if (!append(a, &j))
+		log_line("the audit log cannot be sealed (%s)", strerror(errno));
 }

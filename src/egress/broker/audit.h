@@ -6,12 +6,16 @@
  * to a log that is there continues its chain. A failed write stops no decision: what is lost is counted,
  * said once, and recorded as {"event":"gap","lost":N} as soon as writing works again.
  *
+ * An orderly end is two lines: {"event":"end"}, and {"event":"seal"}, in which nothing is free to say: its time and session
+ * are those of the end, its number is the next. So a change of the last record shows as well.
+ *
  * A log may go on in more files (audit_segments()). The first is never written over, so that no flood of records can wash
  * away how a session began; the others are used in turn. A file begins with {"event":"turn"}, which continues
  * the chain of the file before; when it took the place of older records, it names them: "dropped_first", "dropped_last", and
  * "dropped_hash", with which the record after them can still be checked.
  */
 #pragma once
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/sha256.h"
 #include "base/span.h"
@@ -31,6 +35,7 @@ struct audit_segment {
 /**
  * struct audit - an open log
  * @fd:		borrowed; -1 writes nothing (decisions are still numbered)
+ * @time:	of the last record
  * @seq:	number of the last record, from 1 on
  * @lost:	records that could not be written since the last good write
  * @segments, @n_segments, @now: files of the log, @now the one being written
@@ -42,6 +47,7 @@ struct audit_segment {
 struct audit {
 	int fd;
 	char session[AUDIT_SESSION_MAX_BYTES + 1];
+	char time[CLOCK_TEXT_BYTES];
 	char prev[SHA256_HEX_BYTES];
 	uint64_t seq;
 	uint64_t lost;
@@ -116,3 +122,6 @@ int audit_segments(struct audit *a, const int *fds, size_t n_fds, uint64_t most_
 
 /** audit_write() - append one record; returns its number */
 uint64_t audit_write(struct audit *a, const struct audit_record *r);
+
+/** audit_end() - the orderly end of the log, for @reason, and its seal */
+void audit_end(struct audit *a, const char *reason);

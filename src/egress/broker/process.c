@@ -661,9 +661,7 @@ int broker_main(int argc, char **argv)
 	}
 	run(&p);
 	stop(&p);
-	const struct audit_record last = {
-		.event = "end", .reason = p.is_asked_to_end ? "asked to end" : p.why_over};
-	(void)audit_write(&p.audit, &last);
+	audit_end(&p.audit, p.is_asked_to_end ? "asked to end" : p.why_over);
 	drop(&p); /* who watches has seen the last record */
 	if (p.is_asked_to_end)
 		return 0;

@@ -39,10 +39,16 @@ static struct log begin(const char *suffix, const char *prev)
 static void put(struct log *log, unsigned seq, const char *event, const char *more)
 {
 	char line[512];
-	(void)snprintf(line, sizeof(line), "{\"v\":1,\"seq\":%u,\"event\":\"%s\"%s,\"prev\":\"%s\"}", seq, event, more,
+	(void)snprintf(line, sizeof(line), "{\"v\":1,\"time\":\"T\",\"session\":\"s\",\"seq\":%u,\"event\":\"%s\"%s,\"prev\":\"%s\"}", seq, event, more,
 		       log->prev);
 	assert_true(fprintf(log->out, "%s\n", line) > 0);
 	sha256_hex(span_of(line), log->prev);
+}
+
+static void put_end(struct log *log, unsigned seq)
+{
+	put(log, seq, "end", "");
+	put(log, seq + 1, "seal", "");
 }
 
 static void end(struct log *log)
@@ -54,7 +60,7 @@ static struct verify result(void)
 {
 	struct verify v;
 	struct err err = {0};
-	assert_int_equal(verify_log(path, &v, &err), 0);
+	assert_int_equal(verify_log(path, NULL, &v, &err), 0);
 	return v;
 }
 
@@ -83,11 +89,63 @@ static void a_log_with_its_end_is_sealed_and_without_it_is_not(void **state)
 	assert_int_equal(v.n_lost, 5);
 	log = begin("", NULL);
 	put(&log, 1, "start", "");
-	put(&log, 2, "end", "");
+	put_end(&log, 2);
 	end(&log);
 	v = result();
 	assert_int_equal(v.state, VERIFY_SEALED);
 	assert_string_equal(v.last_hash, log.prev);
+}
+
+static void every_changed_byte_shows(void **state)
+{
+	(void)state;
+	char text[2048];
+	struct log log = begin("", NULL);
+	put(&log, 1, "start", "");
+	put(&log, 2, "refuse", ",\"name\":\"evil.test\"");
+	put(&log, 3, "end", ",\"reason\":\"asked to end\"");
+	put(&log, 4, "seal", "");
+	end(&log);
+	assert_int_equal(result().state, VERIFY_SEALED);
+	AUTO(file) FILE *f = fopen(path, "r+e");
+	assert_non_null(f);
+	size_t n = fread(text, 1, sizeof(text), f);
+	for (size_t i = 0; i < n; i++) {
+		const char other = text[i] == '7' ? '8' : '7';
+		assert_int_equal(fseek(f, (long)i, SEEK_SET), 0);
+		assert_int_equal(fputc(other, f), other);
+		assert_int_equal(fflush(f), 0);
+		assert_int_not_equal(result().state, VERIFY_SEALED);
+		assert_int_equal(fseek(f, (long)i, SEEK_SET), 0);
+		assert_int_equal(fputc(text[i], f), text[i]);
+		assert_int_equal(fflush(f), 0);
+	}
+	assert_int_equal(result().state, VERIFY_SEALED);
+}
+
+static void a_hash_that_was_kept_must_be_there(void **state)
+{
+	(void)state;
+	struct verify v;
+	struct err err = {0};
+	char kept[SHA256_HEX_BYTES];
+	struct log log = begin("", NULL);
+	put(&log, 1, "start", "");
+	memcpy(kept, log.prev, sizeof(kept));
+	put_end(&log, 2);
+	end(&log);
+	assert_int_equal(verify_log(path, kept, &v, &err), 0);
+	assert_int_equal(v.state, VERIFY_SEALED);
+	assert_int_equal(verify_log(path, log.prev, &v, &err), 0);
+	assert_int_equal(v.state, VERIFY_SEALED);
+	log = begin("", NULL); /* all of it anew, its chain whole */
+	put(&log, 1, "start", ",\"reason\":\"other\"");
+	put_end(&log, 2);
+	end(&log);
+	assert_int_equal(result().state, VERIFY_SEALED);
+	assert_int_equal(verify_log(path, kept, &v, &err), 0);
+	assert_int_equal(v.state, VERIFY_BROKEN);
+	assert_non_null(strstr(v.why, "kept"));
 }
 
 static void a_line_cut_by_a_crash_is_borne_when_its_follower_continues_from_it(void **state)
@@ -97,13 +155,13 @@ static void a_line_cut_by_a_crash_is_borne_when_its_follower_continues_from_it(v
 	put(&log, 1, "start", "");
 	assert_true(fprintf(log.out, "{\"v\":1,\"se\n") > 0);
 	sha256_hex(span_of("{\"v\":1,\"se"), log.prev);
-	put(&log, 2, "end", "");
+	put_end(&log, 2);
 	end(&log);
 	assert_int_equal(result().state, VERIFY_SEALED);
 	log = begin("", NULL);
 	put(&log, 1, "start", "");
 	assert_true(fprintf(log.out, "{\"v\":1,\"se\n") > 0);
-	put(&log, 2, "end", ""); /* as if the line had been put in later */
+	put_end(&log, 2); /* as if the line had been put in later */
 	end(&log);
 	struct verify v = result();
 	assert_int_equal(v.state, VERIFY_BROKEN);
@@ -129,7 +187,7 @@ static void a_file_may_begin_behind_dropped_records_only_when_a_later_one_says_s
 		struct log newest = begin(".1", second.prev);
 		(void)snprintf(more, sizeof(more), ",\"dropped_first\":2,\"dropped_last\":3,\"dropped_hash\":\"%s\"", dropped);
 		put(&newest, 5, "turn", has_said ? more : "");
-		put(&newest, 6, "end", "");
+		put_end(&newest, 6);
 		end(&newest);
 		struct verify v = result();
 		assert_int_equal(v.state, has_said ? VERIFY_SEALED : VERIFY_BROKEN);
@@ -161,7 +219,7 @@ static void a_log_that_is_not_there_is_an_error(void **state)
 	(void)state;
 	struct verify v;
 	struct err err = {0};
-	assert_int_equal(verify_log(path, &v, &err), -ENOENT);
+	assert_int_equal(verify_log(path, NULL, &v, &err), -ENOENT);
 	assert_non_null(strstr(err.text, path));
 }
 
@@ -169,6 +227,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(a_log_with_its_end_is_sealed_and_without_it_is_not, clear),
+		cmocka_unit_test_teardown(every_changed_byte_shows, clear),
+		cmocka_unit_test_teardown(a_hash_that_was_kept_must_be_there, clear),
 		cmocka_unit_test_teardown(a_line_cut_by_a_crash_is_borne_when_its_follower_continues_from_it, clear),
 		cmocka_unit_test_teardown(a_file_may_begin_behind_dropped_records_only_when_a_later_one_says_so, clear),
 		cmocka_unit_test_teardown(what_is_no_record_is_not_passed_over, clear),
