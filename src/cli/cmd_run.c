@@ -9,6 +9,7 @@
 #include "cli/exit.h"
 #include "cli/launch.h"
 #include "cli/mode.h"
+#include "cli/output.h"
 #include "cli/term.h"
 #include "engine/docker_left.h"
 #include "report/segments.h"
@@ -337,10 +338,12 @@ static int redirect(struct run *run, int *out_stderr, struct err *err)
 	if (run->detached_wr < 0)
 		return 0;
 	(void)snprintf(path, sizeof(path), "%s/output.log", run->session.state_dir);
-	AUTO(fd) int log = open(path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
+	AUTO(fd) int log = output_begin(path, err);
+	if (log < 0)
+		return log;
 	AUTO(fd) int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	*out_stderr = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
-	if (log < 0 || null < 0 || *out_stderr < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(log, STDOUT_FILENO) < 0 ||
+	if (null < 0 || *out_stderr < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(log, STDOUT_FILENO) < 0 ||
 	    dup2(log, STDERR_FILENO) < 0)
 		return err_set(err, errno, "sending the output to '%s'", path);
 	return 0;

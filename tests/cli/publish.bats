@@ -115,3 +115,17 @@ in_background() {
 	has "$err" "--publish takes PORT"
 }
 @test "a session in the background writes to its file, is joined and stopped; one that cannot start says why" { each in_background; }
+
+newest_output() {
+	expect 0 drydock run --detach --no-net -- sh -c 'echo first; head -c 20000000 /dev/zero | tr "\0" x; echo; echo last >&2; exec sleep 100' || return 1
+	ID=$out
+	local log=$SESSIONS/$ID/output.log
+	until tail -c 5 "$log" | grep -qx last; do drydock ls -q | grep -q "$ID" || return 1; done
+	[ "$(stat -c %s "$log")" -le 8388608 ] && [ "$(stat -c %s "$log.1")" -le 8388608 ] || return 1
+	[ "$(cat "$log" "$log.1" | wc -c)" -gt 8388608 ] || return 1
+	run grep -q first "$log" "$log.1"
+	[ "$status" -eq 1 ] || return 1
+	[ "$(find "$SESSIONS/$ID" -name 'output.log*' | wc -l)" -eq 2 ] || return 1
+	drydock stop "$ID" >/dev/null
+}
+@test "of a background session's output the newest megabytes are kept" { each newest_output; }
