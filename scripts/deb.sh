@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Builds the Debian package of what is committed, and checks it with lintian. The result is in build-deb/.
+# usage: deb.sh [FOLDER]
 set -euo pipefail
 cd "$(dirname "$0")/.."
 for tool in dpkg-buildpackage dh lintian; do
@@ -9,7 +10,7 @@ for tool in dpkg-buildpackage dh lintian; do
 	}
 done
 version=$(sed -n "s/.*version: '\([0-9.]*\)'.*/\1/p" meson.build | head -n 1)
-out=build-deb
+out=${1:-build-deb}
 rm -rf "$out"
 mkdir -p "$out/drydock-$version"
 git archive HEAD | tar -x -C "$out/drydock-$version"

@@ -7,7 +7,7 @@ packages=(gcc libc6-dev make meson ninja-build pkg-config libseccomp-dev libcap-
 	libpsl-dev libidn2-dev libunistring-dev libcmocka-dev curl openssl iproute2 python3-minimal python3 bash
 	ca-certificates util-linux procps)
 test_packages=(bats mandoc shellcheck shfmt clang libclang-rt-14-dev cppcheck jq git openssh-server openssh-client
-	bubblewrap hyperfine nftables docker.io docker-compose iptables gcovr zsh fish)
+	bubblewrap hyperfine nftables docker.io docker-compose iptables gcovr zsh fish debootstrap dpkg-dev debhelper lintian)
 
 if [ "${1:-}" = --test ]; then
 	packages+=("${test_packages[@]}")

@@ -452,6 +452,9 @@ static int explain(const struct step *step, int rc, struct err *err)
 	if (step->kind == STEP_PROC && rc == -EPERM)
 		return err_fix(err, "this container masks parts of /proc: start it with --security-opt "
 				    "systempaths=unconfined, or run drydock outside of it");
+	if (step->kind == STEP_SYS && rc == -EPERM)
+		return err_fix(err, "mount it outside first (mount -t sysfs sysfs /sys): the kernel gives a session no more of it "
+				    "than is seen here; in a container: --security-opt systempaths=unconfined");
 	if (rc == -EROFS)
 		return err_fix(err, "make '%s' on the host, so that there is a place to mount on", step->inside);
 	return rc;
