@@ -27,6 +27,8 @@ check "include layers" tests/lint/layers.sh
 check "pure modules make no system call" tests/lint/pure.sh "$build"
 check "words that do not belong here" tests/lint/words.sh
 check "shellcheck" shellcheck -x -e SC2317 "${scripts[@]}"
+# Off for bats: variables go from one of its functions to another through the shell, which it runs by parts.
+check "shellcheck of bats" shellcheck -x -S warning -e SC2154,SC2034,SC2030,SC2031,SC2120,SC2317 tests/*/*.bats
 check "shfmt" shfmt -d "${scripts[@]}"
 [ ${#pages[@]} -eq 0 ] || check "man pages" mandoc -T lint -W warning "${pages[@]}"
 # Off: what it says of every AUTO() (the cleanup attribute; LeakSanitizer knows better), of NULL at the end of a list

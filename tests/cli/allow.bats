@@ -184,5 +184,5 @@ once() {
 	[ "$(head -1 said)" = "first yes" ]
 	grep -q '^deny a.test' "$(newest_session)/policy"
 	run ! grep -q 'b.test' "$(newest_session)/policy"
-	rm -rf to from said "$TOP/etc"
+	rm -rf to from said "${TOP:?}/etc"
 }

@@ -23,7 +23,7 @@ teardown() {
 supervisor_of() { cut -d' ' -f1 "$TOP/$WHO/run/drydock/$1/supervisor"; }
 
 six() {
-	local ids=() id i pid others
+	local ids=() id i p pid others
 	for i in 1 2 3 4 5 6; do
 		expect 0 drydock run -q --detach --name "six$i" --resolver 127.0.0.1:9 -e NUMBER="$i" -- \
 			sh -c 'echo "$NUMBER" >"/tmp/mine"; python3 -m http.server -b 127.0.0.1 8000 >/dev/null 2>&1 & exec sleep 300' || return 1
@@ -51,7 +51,7 @@ six() {
 	others=()
 	for i in 1 3 5; do
 		pid=$(supervisor_of "${ids[i - 1]}")
-		others+=($(descendants "$pid"))
+		while read -r p; do others+=("$p"); done < <(descendants "$pid")
 		kill -9 "$pid" || return 1
 	done
 	gone "${others[@]}" || return 1

@@ -28,19 +28,19 @@ begin() {
 ls_shows() {
 	expect 0 drydock ls || return 1
 	[ -z "$out" ] && has "$err" "there are no sessions" || return 1
-	expect 0 drydock run -q --name done -- sh -c 'exit 7' || [ "$?" -ne 0 ]
+	expect 0 drydock run -q --name ended -- sh -c 'exit 7' || [ "$?" -ne 0 ]
 	begin live 'read -r _ <up-live' || return 1
 	expect 0 drydock ls || return 1
 	[ "$(printf '%s\n' "$out" | wc -l)" -eq 1 ] || return 1
 	printf '%s\n' "$out" | grep -q "^live-....	running	-	native	20[-0-9]* [:0-9]*	.*/shop	bash -c" || return 1
 	expect 0 drydock ls -a || return 1
-	printf '%s\n' "$out" | grep -q "^done-....	ended	7	native" || return 1
+	printf '%s\n' "$out" | grep -q "^ended-....	ended	7	native" || return 1
 	expect 0 drydock ls -aq || return 1
-	printf '%s\n' "$out" | grep -qx "done-...." || return 1
+	printf '%s\n' "$out" | grep -qx "ended-...." || return 1
 	expect 0 drydock ls -a --json || return 1
 	printf '%s' "$out" | jq -e '.v == 1 and (.sessions | length == 2) and
 		(.sessions[] | select(.session | startswith("live")) | .state == "running" and (has("exit") | not)) and
-		(.sessions[] | select(.session | startswith("done")) | .state == "ended" and .exit == 7)' >/dev/null || return 1
+		(.sessions[] | select(.session | startswith("ended")) | .state == "ended" and .exit == 7)' >/dev/null || return 1
 	echo go >up-live
 	wait "$JOB"
 }

@@ -26,6 +26,7 @@ files() {
 }
 
 # What a new user does first: as WHO, one success and one refusal. No curl here: bash speaks for itself.
+# shellcheck disable=SC2016 # the shells inside expand it
 ask='exec 3<>/dev/tcp/127.0.0.1/8888 && printf "GET http://%s/ HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n" "$1" "$1" >&3 && cat <&3'
 try() { # WHO
 	local run="cd ~/work && drydock run -q --resolver 127.0.0.1:5353 -a allowed.test:80 -- bash -c"
