@@ -125,6 +125,33 @@ static int check_flags(const struct launch_flags *flags, char **argv, struct err
 	return 0;
 }
 
+/* What a container cannot be given is said, not left out. */
+static int refuse_native_flags(const struct launch_flags *flags, struct err *err)
+{
+	const struct {
+		bool is_given;
+		const char *flag, *why, *fix;
+	} native_only[] = {
+		{flags->no_net, "--no-net", "the docker engine's sessions are made around their sidecar",
+		 "leave out --engine docker, or --no-net"},
+		{flags->publish.n > 0, "--publish", "a contained container has no way in",
+		 "leave out --engine docker, or --publish"},
+		{flags->ask_ms > 0, "--ask", "a sidecar does not wait for answers",
+		 "leave it out; while it runs: drydock allow --session ..."},
+		{flags->as_root, "--as-root", "who the command is in a container follows from who you are",
+		 "leave it out: root's command is the container's root, without capabilities over this machine"},
+		{flags->resolver != NULL, "--resolver", "a sidecar asks the DNS servers that Docker gives it", "set Docker's dns"},
+		{flags->hosts != NULL, "--hosts", "a sidecar has no /etc/hosts of yours", "leave out --engine docker"},
+	};
+
+	for (size_t i = 0; i < sizeof(native_only) / sizeof(native_only[0]); i++)
+		if (native_only[i].is_given) {
+			(void)err_set(err, 0, "%s is a matter of the native engine: %s", native_only[i].flag, native_only[i].why);
+			return err_fix(err, "%s", native_only[i].fix);
+		}
+	return 0;
+}
+
 /* The engine that the flags, the environment and the settings ask for. */
 static int choose_engine(struct run *run, struct err *err)
 {
@@ -157,14 +184,9 @@ static int choose_engine(struct run *run, struct err *err)
 		choice->topology = ENGINE_SEALED;
 	else if (flags->topology && strcmp(flags->topology, "bridge") != 0)
 		return err_set(err, 0, "--topology takes bridge or sealed, not '%s'", flags->topology);
-	if (flags->publish.n && (is_docker || mode.mode == ENGINE_DOOD)) {
-		(void)err_set(err, 0, "--publish is a matter of the native engine: a contained container has no way in");
-		return err_fix(err, "leave out --engine docker, or --publish");
-	}
-	if (flags->ask_ms && (is_docker || mode.mode == ENGINE_DOOD)) {
-		(void)err_set(err, 0, "--ask is a matter of the native engine: a sidecar does not wait for answers");
-		return err_fix(err, "leave it out; while it runs: drydock allow --session ...");
-	}
+	rc = is_docker || mode.mode == ENGINE_DOOD ? refuse_native_flags(flags, err) : 0;
+	if (rc < 0)
+		return rc;
 	run->engine = mode.mode == ENGINE_DOOD ? &engine_dood : is_docker ? &engine_docker : &engine_native;
 	choice->is_docker = run->engine != &engine_native;
 	return 0;

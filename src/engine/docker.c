@@ -281,11 +281,6 @@ static int make_texts(const struct engine_request *r, struct texts *t, struct co
 
 static int check_request(const struct engine_request *r, struct err *err)
 {
-	if (r->mode == ENGINE_CONTAIN && !r->has_egress) {
-		(void)err_set(err, 0, "--no-net is a matter of the native engine: a container without network needs no docker here");
-		(void)err_fix(err, "leave out --engine docker");
-		return -EPERM;
-	}
 	if (!r->project) {
 		(void)err_set(err, 0, "the docker engine needs a project folder");
 		return -EPERM;

@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "base/own.h"
 #include "jail/plan.h"
+#include "jail/gitdir.h"
 #include "jail/view.h"
 
 #include <errno.h>
@@ -49,9 +50,18 @@ static int add(struct docker_mounts *m, const char *path, bool is_writable, stru
 	return 0;
 }
 
+/* The common git folder of a worktree, when it lies outside of the project; false when there is none. */
+static bool find_common(const struct engine_request *r, char out[PATH_MAX])
+{
+	return r->mode == ENGINE_CONTAIN && r->project && gitdir_common(r->project, out) && !is_same_or_below(out, r->project);
+}
+
 static int add_asked(const struct engine_request *r, struct docker_mounts *m, struct err *err)
 {
+	char common[PATH_MAX];
 	int rc = r->project ? add(m, r->project, true, err) : 0;
+	if (rc == 0 && find_common(r, common))
+		rc = add(m, common, true, err);
 	for (size_t i = 0; rc == 0 && i < r->n_mounts; i++) {
 		struct stat st;
 		const char *path = r->mounts[i].path;
@@ -101,12 +111,15 @@ static int protect_one(const char *project, const char *entry, struct docker_mou
 static int add_protected(const struct engine_request *r, struct docker_mounts *m, struct err *err)
 {
 	struct view view = {0};
+	char common[PATH_MAX];
+	bool has_common = find_common(r, common);
 	int rc = view_collect(r->home, r->project, "none/such", NULL, &view, err);
 
 	for (size_t i = 1; rc == 0 && plan_protected[i]; i++) /* .git itself is worked in */
 		rc = protect_one(r->project, plan_protected[i], m, err);
 	for (size_t i = 0; rc == 0 && i < view.n_protected; i++)
-		rc = protect_one(r->project, view.protected[i], m, err);
+		rc = protect_one(has_common && is_same_or_below(view.protected[i], common) ? common : r->project,
+				 view.protected[i], m, err);
 	view_drop(&view);
 	return rc;
 }

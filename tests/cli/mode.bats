@@ -92,8 +92,12 @@ teardown() { clear_away; }
 	expect 125 drydock run --engine podman -- true
 	has "$err" "podman-compose"
 	expect 125 drydock run --engine jail -- true
-	expect 125 drydock run --engine docker --ask 5s -- true
-	has "$err" "--ask is a matter of the native engine"
-	expect 125 drydock run --engine docker --publish 3000 -- true
-	has "$err" "--publish is a matter of the native engine"
+	for flag in "--ask 5s" "--publish 3000" "--no-net" "--resolver 127.0.0.1:53" "--hosts x"; do
+		for how in "--engine docker" "--mode dood"; do # never left out in silence
+			# shellcheck disable=SC2086 # words
+			expect 125 drydock run $how $flag -- true
+			has "$err" "${flag%% *} is a matter of the native engine"
+			has "$err" "fix:"
+		done
+	done
 }

@@ -67,6 +67,16 @@ ended() {
 	grep -qxF '$HOME ${PATH:?x} $$|$HOME ${X:?y}' "$RIG/odd.out"
 }
 
+@test "a git worktree: its common folder is there to work in, what would run on the host is read-only" {
+	grep -q '^gitdir: /run/common/.git/worktrees/tree' "$RIG/worktree.out"
+	grep -qx wrote "$RIG/worktree.out"
+	[ "$(grep -cx kept "$RIG/worktree.out")" -eq 2 ]
+	run grep -qx SEEN "$RIG/worktree.out"
+	[ "$status" -eq 1 ]
+	run grep -qx x "$RIG/worktree.config"
+	[ "$status" -eq 1 ]
+}
+
 @test "protected entries of the project are read-only, and cannot be moved away" {
 	grep -qx kept "$RIG/protected.out"
 	grep -qx pinned "$RIG/protected.out"

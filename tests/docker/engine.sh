@@ -31,6 +31,13 @@ contained bridge -- bash -c "$probe; id; exit 42" </dev/null
 session sealed --engine docker --topology sealed -a allowed.test -- bash -c "$probe; unset https_proxy HTTPS_PROXY
 	curl -sS --cacert /ca.pem https://allowed.test/; exit 43" </dev/null
 echo 'typed into it' | contained piped -- cat
+git init -q /run/common && touch /run/common/beside && git -C /run/common -c user.name=n -c user.email=e@example commit -q --allow-empty -m first
+git -C /run/common worktree add -q /run/tree
+cd /run/tree || exit 1
+contained worktree -- bash -c 'cat .git; echo x >/run/common/.git/refs/made && echo wrote; echo x >>/run/common/.git/config || echo kept
+	echo x >/run/common/.git/hooks/post-commit || echo kept; [ -e /run/common/beside ] && echo SEEN' </dev/null
+cp /run/common/.git/config "$RIG/worktree.config"
+cd /run/shop || exit 1
 contained missing -- no-such-command </dev/null
 contained protected -- bash -c 'echo evil >>.git/hooks/pre-commit || echo kept; echo x >made
 	python3 -c "import os; os.rename(\".git\", \"other\")" || echo pinned' </dev/null
