@@ -8,11 +8,15 @@
 #include "cli/options.h"
 #include "cli/place.h"
 #include "cli/term.h"
+#include "engine/agreed.h"
 #include "engine/docker_gc.h"
 #include "engine/docker_left.h"
 #include "jail/cgroup.h"
+#include "jail/protect_record.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { OUT_MAX_BYTES = 8 << 20 };
@@ -37,8 +41,9 @@ void cmd_gc_help(struct buf *out)
 {
 	/* constants: they fit */
 	(void)buf_putf(out, "Usage: drydock gc [OPTIONS]\n\n"
-			    "Removes what sessions that were killed have left (runtime folders, cgroups,\ncontainers), and the "
-			    "records\nof sessions that ended long ago. What runs, and what was started with --keep, "
+			    "Removes what sessions that were killed have left (runtime folders, cgroups,\ncontainers), moves "
+			    "away what their commands made in protected places, and removes\nthe records of sessions that "
+			    "ended long ago. What runs, and what was started with --keep, "
 			    "stays.\n\n");
 	options_print(gc_options, out);
 }
@@ -102,6 +107,58 @@ static void on_container(const char *name, void *arg)
 	json_close(&r->json, '}');
 }
 
+static void on_moved(const char *entry, const char *to, void *arg)
+{
+	struct removal *r = arg;
+
+	(void)entry; /* it is the end of @to */
+	r->kind = "moved";
+	on_removed(to, r);
+}
+
+/* What the commands of killed sessions left in projects, to run on this machine later. */
+static int move_protected(struct removal *r, const char *id, struct err *err)
+{
+	static struct protect_record record; /* big, and there is one */
+	char dir[PATH_MAX];
+
+	(void)snprintf(dir, sizeof(dir), "%s/%s", r->place->roots.state, id); /* has room */
+	int rc = protect_record_read(dir, &record, err);
+	if (rc == -ENOENT || r->is_dry)
+		return 0;
+	if (rc < 0)
+		return rc;
+	struct agreed agreed = {record.project, r->place->trust_dir};
+	record.protect.is_agreed = agreed_is;
+	record.protect.arg = &agreed;
+	rc = protect_end(&record.protect, dir, on_moved, r, err);
+	if (rc >= 0)
+		protect_record_drop(dir);
+	return rc < 0 ? rc : 0;
+}
+
+/* A container that is still there may have an agent in it. */
+static int move_all_protected(struct removal *r, struct err *err)
+{
+	struct session_entry *entries;
+	AUTO(buf) struct buf names = {.max = OUT_MAX_BYTES};
+	size_t n;
+	int failed = 0;
+
+	int rc = session_list(&r->place->roots, &entries, &n, err);
+	if (rc < 0)
+		return rc;
+	docker_left_names(&names);
+	for (size_t i = 0; i < n; i++) {
+		if (entries[i].is_live || docker_left_is_taken(buf_span(&names), entries[i].id))
+			continue;
+		rc = move_protected(r, entries[i].id, err);
+		failed = rc < 0 ? rc : failed;
+	}
+	free(entries);
+	return failed;
+}
+
 static int collect(const struct gc_flags *flags, struct removal *r, struct err *err)
 {
 	const struct session_roots *roots = &r->place->roots;
@@ -115,6 +172,8 @@ static int collect(const struct gc_flags *flags, struct removal *r, struct err *
 	r->kind = "container";
 	if (rc == 0)
 		rc = docker_gc(NULL, false, flags->is_dry, on_container, r, err);
+	if (rc == 0)
+		rc = move_all_protected(r, err);
 	r->kind = "record";
 	return rc < 0 ? rc
 		      : session_remove_old(roots, clock_wall_ms(), older_than_s, flags->is_dry, on_removed, r, err);

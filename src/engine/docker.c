@@ -21,6 +21,7 @@
 #include "engine/egress.h"
 #include "egress/wire/control.h"
 #include "jail/protect.h"
+#include "jail/protect_record.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -649,6 +650,9 @@ int docker_start(const struct engine_request *r, struct engine_session **out, in
 		s->agreed = (struct agreed){s->project, r->trust_dir};
 		s->protect.is_agreed = agreed_is;
 		s->protect.arg = &s->agreed;
+		rc = protect_record_write(&s->protect, s->state_dir, err);
+	}
+	if (rc == 0) {
 		if (r->mode == ENGINE_CONTAIN)
 			(void)snprintf(s->control, sizeof(s->control), "%s/ctl.sock", t.egress_dir);
 		rc = make_compose(s, &compose, &spec, t.file, err);
@@ -657,6 +661,7 @@ int docker_start(const struct engine_request *r, struct engine_session **out, in
 	}
 	if (rc < 0) {
 		docker_left_tidy(s->state_dir);
+		protect_record_drop(s->state_dir);
 		session_free(s);
 		return rc;
 	}
@@ -944,6 +949,8 @@ void docker_end(struct engine_session *s, const struct engine_watch *watch)
 	docker_left_tidy(s->state_dir);
 	if (protect_end(&s->protect, s->state_dir, on_moved, &moved, &err) < 0)
 		watch->notice(watch->arg, err.text);
+	else
+		protect_record_drop(s->state_dir);
 	protect_each_replaced(&s->protect, on_replaced, &moved);
 	session_free(s);
 }

@@ -12,6 +12,7 @@
 #include "jail/plan.h"
 #include "base/own.h"
 #include "jail/protect.h"
+#include "jail/protect_record.h"
 #include "jail/renew.h"
 #include "jail/settings.h"
 #include "jail/sockets.h"
@@ -211,7 +212,8 @@ static int native_start(const struct engine_request *request, struct engine_sess
 	session->agreed = (struct agreed){session->project, request->trust_dir};
 	session->protect.is_agreed = agreed_is;
 	session->protect.arg = &session->agreed;
-	if (request->n_publish)
+	rc = protect_record_write(&session->protect, request->state_dir, err);
+	if (rc == 0 && request->n_publish)
 		rc = publish_bind(request->publish, request->n_publish, &session->publish, err);
 	if (rc == 0 && request->has_egress)
 		rc = egress_start(&spec, &session->egress, err);
@@ -236,6 +238,7 @@ static int native_start(const struct engine_request *request, struct engine_sess
 	if (rc < 0 || *out_exec_errno) {
 		publish_end(&session->publish);
 		egress_end(&session->egress);
+		protect_record_drop(session->state_dir);
 		renew_drop(&session->renew);
 		free(session);
 		return rc;
@@ -347,6 +350,8 @@ static void native_end(struct engine_session *session, const struct engine_watch
 	egress_tidy(session->state_dir);
 	if (protect_end(&session->protect, session->state_dir, on_moved, &moved, &err) < 0)
 		watch->notice(watch->arg, err.text);
+	else
+		protect_record_drop(session->state_dir);
 	fd_drop(&session->watch_fd);
 	renew_drop(&session->renew);
 	free(session);

@@ -21,8 +21,8 @@
 enum { MAX_TIMES = 99 }; /* one entry moved out of one project under a number; then under random names */
 
 /* What in the common git folder of a worktree leads git elsewhere; relative to that folder. */
-static const char *const in_common[] = {"hooks", "config", "config.worktree", "commondir", NULL};
-static_assert(sizeof(in_common) / sizeof(in_common[0]) - 1 == PROTECT_COMMON_ENTRIES, "each has its own flag");
+const char *const protect_in_common[] = {"hooks", "config", "config.worktree", "commondir", NULL};
+static_assert(sizeof(protect_in_common) / sizeof(protect_in_common[0]) - 1 == PROTECT_COMMON_ENTRIES, "each has its own flag");
 
 /* struct spot - a name in a folder that has to go so that an entry is there no more */
 struct spot {
@@ -132,15 +132,15 @@ void protect_begin(const char *project, struct protect *out)
 		out->was_missing[i] = !exists(project, plan_protected[i], &out->files[i]);
 	if (!project || !gitdir_common(project, out->common))
 		out->common[0] = '\0';
-	for (size_t i = 0; out->common[0] && in_common[i]; i++)
-		out->was_missing_in_common[i] = !exists(out->common, in_common[i], NULL);
+	for (size_t i = 0; out->common[0] && protect_in_common[i]; i++)
+		out->was_missing_in_common[i] = !exists(out->common, protect_in_common[i], NULL);
 }
 
 /* Only what stands at a path that plan_protected names is of interest; other names come and go all the time. */
 static bool is_named(const char *name)
 {
-	for (size_t i = 0; in_common[i]; i++)
-		if (!strcmp(name, in_common[i]))
+	for (size_t i = 0; protect_in_common[i]; i++)
+		if (!strcmp(name, protect_in_common[i]))
 			return true;
 	for (size_t i = 0; plan_protected[i]; i++) {
 		const char *p = plan_protected[i];
@@ -185,8 +185,8 @@ static void take_away(struct protect *p, int folder, const char *name)
 	for (size_t i = 0; i < PROTECT_MAX_ENTRIES && plan_protected[i]; i++)
 		if (p->folder[i] == folder && is_last_name(plan_protected[i], name))
 			p->was_missing[i] = true;
-	for (size_t i = 0; p->common_folder == folder && in_common[i]; i++)
-		if (!strcmp(in_common[i], name))
+	for (size_t i = 0; p->common_folder == folder && protect_in_common[i]; i++)
+		if (!strcmp(protect_in_common[i], name))
 			p->was_missing_in_common[i] = true;
 }
 
@@ -307,9 +307,9 @@ int protect_end(const struct protect *p, const char *session_dir, protect_moved 
 	for (size_t i = 0; p->project && i < PROTECT_MAX_ENTRIES && plan_protected[i]; i++)
 		if (p->was_missing[i] && !is_agreed(p, plan_protected[i]))
 			end_entry(p->project, plan_protected[i], &e, err);
-	for (size_t i = 0; p->project && p->common[0] && in_common[i]; i++)
+	for (size_t i = 0; p->project && p->common[0] && protect_in_common[i]; i++)
 		if (p->was_missing_in_common[i])
-			end_entry(p->common, in_common[i], &e, err);
+			end_entry(p->common, protect_in_common[i], &e, err);
 	return e.failed ? e.failed : e.n_moved;
 }
 

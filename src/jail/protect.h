@@ -31,6 +31,9 @@ struct protect {
 	int common_folder;
 };
 
+/** protect_in_common() - what in the common git folder of a worktree leads git elsewhere; relative to it, NULL-terminated */
+extern const char *const protect_in_common[];
+
 /** protect_begin() - look, before the agent starts */
 void protect_begin(const char *project, struct protect *out);
 

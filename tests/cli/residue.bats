@@ -139,3 +139,25 @@ protected_entries_leave() {
 	rm note
 }
 @test "what would run on the host later is moved out of the project, and said" { each protected_entries_leave; }
+
+# The supervisor neither saw it appear nor looked at the end.
+made_unseen() {
+	begin --name unseen || return 1
+	kill -STOP "$SUPERVISOR" || return 1
+	[ -s "$SESSIONS/$SESSION/protect" ] || return 1
+	as sh -c 'echo evil >.envrc' # who wrote it cannot be told from the file
+	kill -KILL "$SUPERVISOR" || return 1
+	wait "$DRYDOCK" || true
+	nothing_runs || return 1
+	[ -e .envrc ] || return 1
+	as touch mine
+	expect 0 drydock gc || return 1
+	has "$out" "moved " || return 1
+	[ ! -e .envrc ] && [ -e mine ] || return 1
+	grep -q evil "$SESSIONS/$SESSION/moved/.envrc" || return 1
+	[ ! -e "$SESSIONS/$SESSION/protect" ] || return 1
+	as sh -c 'echo my own >.envrc' # later, by the user
+	expect 0 drydock gc || return 1
+	grep -q own .envrc && rm .envrc mine
+}
+@test "C-22 what a killed session's command made in a protected place is moved away by gc, once" { each made_unseen; }
