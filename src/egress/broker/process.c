@@ -494,6 +494,18 @@ static int watch_all(struct process *p, struct err *err)
 	return rc < 0 ? err_set(err, -rc, "watching the egress processes") : 0;
 }
 
+/* Refusals say how the user lets one through: in this session, when it can be spoken to. */
+static void name_session(struct process *p)
+{
+	static const char usual[] = "abcdefghijklmnopqrstuvwxyz0123456789-";
+	size_t n = strlen(p->session);
+
+	if (p->control_fd < 0 || n >= sizeof(p->terms.session) || strspn(p->session, usual) != n)
+		return;
+	memcpy(p->terms.session, p->session, n + 1);
+	p->has_terms = true;
+}
+
 static int start_control(struct process *p, struct err *err)
 {
 	const struct control_calls calls = {
@@ -533,6 +545,7 @@ static int start(struct process *p, struct err *err)
 		return err->code;
 	size_t most =
 		n_fds > FDS_BESIDE_FLOWS + BROKER_MAX_HALF_OPEN ? n_fds - FDS_BESIDE_FLOWS : 1;
+	name_session(p);
 	const struct broker_settings settings = {
 		.loop = p->loop,
 		.rules = p->rules,

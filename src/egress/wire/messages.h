@@ -58,6 +58,7 @@ enum {
 	WIRE_MAX_LISTENERS = 32,
 	WIRE_MAX_CLIENTS = 8,
 	WIRE_TOKEN_BYTES = 128,
+	WIRE_SESSION_BYTES = 40,
 	WIRE_MAIN_FIRST = WIRE_HELLO, /* of the main channel */
 	WIRE_MAIN_LAST = WIRE_CLIENTS,
 };
@@ -174,6 +175,7 @@ struct wire_terms {
 	uint8_t pool_bits;
 	uint8_t pool[4];
 	uint8_t token[WIRE_TOKEN_BYTES]; /* what Proxy-Authorization must hold when it is sent */
+	char session[WIRE_SESSION_BYTES]; /* a-z 0-9 '-', NUL-terminated: what refusals name; "" when nobody could use it */
 };
 
 /** Which addresses has the session's agent now? Answered by exactly one CLIENTS; one question at a time */

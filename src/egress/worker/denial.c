@@ -144,7 +144,8 @@ static void suggest(const struct said *s, char *out, size_t room)
 
 	out[0] = '\0';
 	if (s->reason == REASON_NOT_ALLOWLISTED || s->reason == REASON_PORT_NOT_ALLOWED)
-		(void)snprintf(out, room, "drydock run -a %s ...", port); /* fits */
+		(void)snprintf(out, room, s->d->session[0] ? "drydock allow %s --session %s" : "drydock run -a %s ...", /* fits */
+			       port, s->d->session);
 }
 
 static void put_text(const struct said *s, struct buf *out)
@@ -157,6 +158,8 @@ static void put_text(const struct said *s, struct buf *out)
 		 s->reason == REASON_NOT_ALLOWLISTED ? " It was not contacted and not resolved." : "");
 	if (is_policy(s))
 		buf_putf(out, "rule:    %s\n", s->rule);
+	if (s->d->session[0])
+		buf_putf(out, "session: %s   ", s->d->session);
 	if (s->d->refused->decision)
 		buf_putf(out, "decision: %" PRIu64 "   ", s->d->refused->decision);
 	buf_putf(out, "time: %s\nretry:   %s\n", s->time, s->words.retry);
@@ -167,6 +170,8 @@ static void put_text(const struct said *s, struct buf *out)
 	suggest(s, human, sizeof(human));
 	if (human[0])
 		buf_putf(out, "human:   outside the jail:   %s\n", human);
+	if (human[0] && s->d->session[0])
+		buf_putf(out, "               or for good:   drydock allow %s\n", s->d->port == 443 ? s->host : s->where);
 }
 
 static void put_json(const struct said *s, struct buf *out)
@@ -185,6 +190,8 @@ static void put_json(const struct said *s, struct buf *out)
 	json_str(&j, "rule", is_policy(s) ? s->rule : "");
 	json_u64(&j, "decision", s->d->refused->decision);
 	json_str(&j, "time", s->time);
+	if (s->d->session[0])
+		json_str(&j, "session", s->d->session);
 	json_bool(&j, "retryable", !is_policy(s));
 	if (human[0])
 		json_str(&j, "human_command", human);

@@ -13,6 +13,7 @@ enum { DENIAL_MAX_BYTES = 8192 };
  * @wants_json:	RFC 9457 instead of plain text
  * @to_head:	answers a HEAD request: no body
  * @wall_ms:	clock_wall_ms()
+ * @session:	a running session's id, in which `drydock allow` works at once; "" for none
  */
 struct denial {
 	const struct wire_refused *refused;
@@ -21,6 +22,7 @@ struct denial {
 	bool wants_json;
 	bool to_head;
 	uint64_t wall_ms;
+	const char *session;
 };
 
 /**

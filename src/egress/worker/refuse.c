@@ -20,6 +20,7 @@ static struct denial denial_of(const struct flow *f, const struct wire_refused *
 		.port = f->port,
 		.wants_json = f->wants_json,
 		.wall_ms = clock_wall_ms(),
+		.session = f->w->session,
 	};
 }
 

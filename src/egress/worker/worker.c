@@ -225,9 +225,13 @@ static void channel_ready(struct loop_source *source, uint32_t events)
 
 static void take_terms(struct worker *w, const struct wire_terms *t)
 {
-	bool is_good = guard_set(&w->guard, t) &&
+	static const char usual[] = "abcdefghijklmnopqrstuvwxyz0123456789-";
+	size_t n = strnlen(t->session, WIRE_SESSION_BYTES);
+	bool is_good = guard_set(&w->guard, t) && n < WIRE_SESSION_BYTES &&
 		       (!t->pool_bits || names_use_pool(&w->names, t->pool, t->pool_bits));
 
+	if (is_good && strspn(t->session, usual) == n)
+		memcpy(w->session, t->session, n + 1);
 	if (!is_good)
 		worker_over(w, "TERMS that mean nothing", true);
 }

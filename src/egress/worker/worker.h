@@ -59,6 +59,7 @@ struct worker {
 	struct worker_settings set;
 	struct loop *loop;
 	struct asks asks;
+	char session[WIRE_SESSION_BYTES]; /* for refusals; "" for none */
 	struct loop_source broker_source, channel_source;
 	struct chan channel; /* where the listeners come from; fd -1 once READY was sent */
 	struct listener listeners[WIRE_MAX_LISTENERS];

@@ -10,12 +10,13 @@
 #include <cmocka.h>
 
 static char text[DENIAL_MAX_BYTES + 1];
+static const char *session = "";
 
 static const char *say(enum reason reason, struct span host, uint16_t port, bool wants_json)
 {
 	AUTO(buf) struct buf out = {.max = DENIAL_MAX_BYTES};
 	struct wire_refused why = {.reason = reason, .decision = 42, .origin_line = 7};
-	struct denial d = {&why, host, port, wants_json, false, 1795452696036};
+	struct denial d = {&why, host, port, wants_json, false, 1795452696036, session};
 
 	if (reason == REASON_DENIED_BY_RULE)
 		strcpy(why.origin_file, "/etc/drydock/policy");
@@ -46,6 +47,21 @@ static void a_refusal_names_host_reason_and_way_out(void **state)
 		"retry:   will not help; every other route out is closed too (direct TCP, DNS, IP literals).\n"
 		"agent:   do not look for a way around. Go on without it, or tell your user what you need and why.\n"
 		"human:   outside the jail:   drydock run -a evil.example ...\n");
+}
+
+static void within_a_session_the_way_out_is_into_it(void **state)
+{
+	(void)state;
+	session = "shop-7f3a";
+	const char *said = say(REASON_NOT_ALLOWLISTED, span_of("evil.example"), 8443, false);
+	assert_non_null(strstr(said, "\nsession: shop-7f3a   decision: 42   time: "));
+	assert_non_null(strstr(said, "\nhuman:   outside the jail:   drydock allow evil.example:8443 --session shop-7f3a\n"
+				     "               or for good:   drydock allow evil.example:8443\n"));
+	said = say(REASON_NOT_ALLOWLISTED, span_of("evil.example"), 443, true);
+	assert_non_null(strstr(said, "\"human_command\":\"drydock allow evil.example --session shop-7f3a\""));
+	assert_non_null(strstr(said, "\"session\":\"shop-7f3a\""));
+	assert_null(strstr(say(REASON_PRIVATE_ADDRESS, span_of("a.example"), 443, false), "human:"));
+	session = "";
 }
 
 static void every_reason_has_a_status_and_a_text(void **state)
@@ -120,7 +136,7 @@ static void an_ssh_disconnect_is_a_well_formed_packet(void **state)
 {
 	AUTO(buf) struct buf out = {.max = DENIAL_MAX_BYTES};
 	struct wire_refused why = {.reason = REASON_NOT_ALLOWLISTED};
-	struct denial d = {&why, span_of("git.example"), 22, false, false, 0};
+	struct denial d = {&why, span_of("git.example"), 22, false, false, 0, ""};
 	size_t line = strlen("SSH-2.0-drydock\r\n");
 
 	(void)state;
@@ -145,6 +161,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_refusal_names_host_reason_and_way_out),
+		cmocka_unit_test(within_a_session_the_way_out_is_into_it),
 		cmocka_unit_test(every_reason_has_a_status_and_a_text),
 		cmocka_unit_test(a_rule_that_denied_is_named),
 		cmocka_unit_test(no_rule_is_suggested_where_a_rule_would_not_help),
