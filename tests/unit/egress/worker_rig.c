@@ -317,6 +317,14 @@ void rig_expect_end(int fd)
 	assert_int_equal(recv(fd, &byte, 1, 0), 0);
 }
 
+void rig_expect_over(int fd)
+{
+	char byte;
+	ssize_t got = recv(fd, &byte, 1, 0);
+
+	assert_true(got == 0 || (got < 0 && errno == ECONNRESET));
+}
+
 void rig_expect_reset(int fd)
 {
 	char byte;

@@ -57,9 +57,13 @@ void rig_expect(int fd, const char *text);
 /** rig_read_all() - read to the end; static storage, NUL-terminated. rig_read_head(): to the empty line */
 const char *rig_read_all(int fd);
 const char *rig_read_head(int fd);
-/** rig_expect_end() - an orderly end, nothing before it; rig_expect_reset(): RST */
+/**
+ * rig_expect_end() - an orderly end, nothing before it; rig_expect_reset(): RST; rig_expect_over(): one of the two, for who
+ * was still sending
+ */
 void rig_expect_end(int fd);
 void rig_expect_reset(int fd);
+void rig_expect_over(int fd);
 
 /** rig_take_*() - the next message of the worker, which must be of that kind */
 struct wire_open rig_take_open(struct rig *r, const char *name, uint16_t port);
