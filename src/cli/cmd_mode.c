@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cli/cmd_mode.c - drydock mode: which mode is in force and why, and choosing it for a project or for oneself */
 #include "base/fs.h"
+#include "base/json.h"
 #include "base/own.h"
 #include "cli/cmd.h"
 #include "cli/exit.h"
@@ -17,7 +18,7 @@
 enum { OUT_MAX_BYTES = 16 << 10, ANSWER_BYTES = 16 };
 
 struct mode_flags {
-	bool for_project, for_user, is_sure, no_input, is_help;
+	bool for_project, for_user, is_sure, no_input, is_json, is_help;
 };
 
 /* clang-format off */
@@ -27,6 +28,7 @@ static const struct option mode_options[] = {
 	{0, "user", NULL, "for yourself, in every project that pins nothing", OPTION_FLAG, AT(for_user)},
 	{0, "yes", NULL, "do not ask before dood", OPTION_FLAG, AT(is_sure)},
 	{0, "no-input", NULL, "never ask", OPTION_FLAG, AT(no_input)},
+	{0, "json", NULL, "one JSON document", OPTION_FLAG, AT(is_json)},
 	{'h', "help", NULL, "this text", OPTION_FLAG, AT(is_help)},
 	{0},
 };
@@ -35,7 +37,7 @@ static const struct option mode_options[] = {
 void cmd_mode_help(struct buf *out)
 {
 	(void)buf_putf(out,
-		       "Usage: drydock mode\n"
+		       "Usage: drydock mode [--json]\n"
 		       "       drydock mode contain --project|--user\n"
 		       "       drydock mode dood --user [--yes]\n\n"
 		       "Says which mode is in force and why, or chooses one. contain: the command is in a session whose only way\n"
@@ -57,7 +59,20 @@ static void put_posture(enum engine_mode mode, struct buf *out)
 				    "  of the network. What is sent to an allowed name is not read. `drydock rules` shows the list.\n");
 }
 
-static int show(const struct place *place, struct err *err)
+static void put_json(const struct mode_choice *choice, struct buf *out)
+{
+	struct json j = {.out = out};
+
+	json_open(&j, NULL, '{');
+	json_u64(&j, "v", 1);
+	json_str(&j, "mode", mode_name(choice->mode));
+	json_str(&j, "why", choice->why);
+	json_bool(&j, "contained", choice->mode == ENGINE_CONTAIN);
+	json_close(&j, '}');
+	(void)buf_put(out, "\n", 1); /* it fits */
+}
+
+static int show(const struct place *place, bool is_json, struct err *err)
 {
 	AUTO(buf) struct buf out = {.max = OUT_MAX_BYTES};
 	struct mode_choice choice;
@@ -65,8 +80,12 @@ static int show(const struct place *place, struct err *err)
 	int rc = mode_choose(place, NULL, true, &choice, err);
 	if (rc < 0)
 		return rc;
-	(void)buf_putf(&out, "%s   (%s)\n", mode_name(choice.mode), choice.why); /* it fits */
-	put_posture(choice.mode, &out);
+	if (is_json) {
+		put_json(&choice, &out);
+	} else {
+		(void)buf_putf(&out, "%s   (%s)\n", mode_name(choice.mode), choice.why); /* it fits */
+		put_posture(choice.mode, &out);
+	}
 	return term_put(STDOUT_FILENO, &out) ? -1 : 0;
 }
 
@@ -143,6 +162,8 @@ static int check_words(const struct option_list *words, const struct mode_flags 
 		return err_set(err, 0, "mode: '%s' is too much", words->items[1]);
 	if (!word)
 		return flags->for_project || flags->for_user ? err_set(err, 0, "mode: contain, or dood?") : 0;
+	if (flags->is_json)
+		return err_set(err, 0, "--json says what is in force; it goes with no word");
 	*out = !strcmp(word, "dood") ? ENGINE_DOOD : ENGINE_CONTAIN;
 	if (*out == ENGINE_CONTAIN && strcmp(word, "contain") != 0)
 		return err_set(err, 0, "a mode is contain or dood, not '%s'", word);
@@ -173,7 +194,7 @@ int cmd_mode(char **argv)
 		return term_usage("mode", &err);
 	int rc = place_find(&place, &err);
 	if (rc == 0)
-		rc = words.n ? choose(&place, &flags, mode, &err) : show(&place, &err);
+		rc = words.n ? choose(&place, &flags, mode, &err) : show(&place, flags.is_json, &err);
 	if (rc == 0)
 		return EXIT_OK;
 	if (err.text[0])

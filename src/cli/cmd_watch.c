@@ -52,20 +52,21 @@ struct watch {
 	size_t n_sessions;
 	struct board board;
 	struct control_packet packet;
-	bool is_plain, is_typing;
+	bool is_plain, is_json, is_typing;
 	size_t selected;
 	char filter[FILTER_MAX + 1];
 	char status[STATUS_BYTES];
 };
 
 struct watch_flags {
-	bool is_plain, is_tui, is_help;
+	bool is_plain, is_tui, is_json, is_help;
 };
 
 /* clang-format off */
 #define AT(member) offsetof(struct watch_flags, member)
 static const struct option watch_options[] = {
 	{0, "plain", NULL, "one line a decision; the default without a terminal", OPTION_FLAG, AT(is_plain)},
+	{0, "json", NULL, "the records as they are, one JSON object a line", OPTION_FLAG, AT(is_json)},
 	{0, "tui", NULL, "the live view, or an error", OPTION_FLAG, AT(is_tui)},
 	{'h', "help", NULL, "this text", OPTION_FLAG, AT(is_help)},
 	{0},
@@ -355,6 +356,13 @@ static void take_line(struct watch *w, unsigned session)
 		record_drop(&r);
 		return;
 	}
+	if (w->is_json) {
+		AUTO(buf) struct buf out = {.max = TEXT_MAX_BYTES};
+		(void)buf_putf(&out, "%s\n", w->packet.text);
+		(void)term_put(STDOUT_FILENO, &out); /* a reader that is gone ends us by SIGPIPE */
+		record_drop(&r);
+		return;
+	}
 	bool is_news = board_add(&w->board, session, &r);
 	if (!strcmp(r.event, "reload"))
 		say(w, "rules: %s", r.reason);
@@ -536,7 +544,12 @@ int cmd_watch(char **argv)
 		return term_usage("watch", &err);
 	if (flags.is_help)
 		return cmd_show_help("watch");
-	w.is_plain = flags.is_plain || (!flags.is_tui && (!term_is_tty(STDIN_FILENO) || !term_is_tty(STDOUT_FILENO)));
+	if (flags.is_tui && (flags.is_plain || flags.is_json)) {
+		err_set(&err, 0, "--tui goes with neither --plain nor --json");
+		return term_usage("watch", &err);
+	}
+	w.is_json = flags.is_json;
+	w.is_plain = flags.is_plain || flags.is_json || (!flags.is_tui && (!term_is_tty(STDIN_FILENO) || !term_is_tty(STDOUT_FILENO)));
 	int rc = place_find(&w.place, &err);
 	if (rc == 0)
 		rc = *rest ? add_named(&w, rest, &err) : add_all(&w, &err);

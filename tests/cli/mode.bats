@@ -14,6 +14,9 @@ setup() {
 teardown() { clear_away; }
 
 @test "without settings it is contain, by default" {
+	expect 0 drydock mode --json
+	jq -e '.v == 1 and .mode == "contain" and .contained and .why == "the default"' <<<"$out" >/dev/null
+	expect 2 drydock mode contain --user --json
 	expect 0 drydock mode
 	has "$out" "contain   (the default)"
 	lacks "$out" "NO CONTAINMENT"

@@ -74,6 +74,16 @@ plain_lines() {
 }
 @test "without a terminal it is one line a decision, until the session ends" { each plain_lines; }
 
+json_lines() {
+	local MAX_TIME=4
+	start_asking || return 1
+	expect 0 drydock watch --json "$ID" || return 1
+	jq -es 'any(.event == "refuse" and .name == "wanted.example" and .port == 443)' <<<"$out" >/dev/null || return 1
+	expect 2 drydock watch --json --tui || return 1
+	wait "$RUNNING" || true
+}
+@test "with --json it is the records, an object a line" { each json_lines; }
+
 nothing_to_watch() {
 	expect 6 drydock watch || return 1
 	has "$err" "no session is running" || return 1
