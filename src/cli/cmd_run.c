@@ -12,6 +12,7 @@
 #include "cli/output.h"
 #include "cli/term.h"
 #include "engine/docker_left.h"
+#include "net/endpoint.h"
 #include "report/segments.h"
 #include "report/summary.h"
 
@@ -120,6 +121,9 @@ static int check_flags(const struct launch_flags *flags, char **argv, struct err
 	}
 	if (flags->as_root && geteuid() != 0)
 		return err_set(err, 0, "--as-root: you are not root");
+	struct endpoint resolver;
+	if (flags->resolver && !endpoint_parse(span_of(flags->resolver), &resolver))
+		return err_set(err, 0, "--resolver takes ADDRESS:PORT, not '%s'", flags->resolver);
 	if (flags->status_fd >= 0 && fcntl(flags->status_fd, F_SETFD, FD_CLOEXEC) < 0)
 		return err_set(err, errno, "--status-fd %d", flags->status_fd);
 	return 0;

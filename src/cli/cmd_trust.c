@@ -398,8 +398,10 @@ int cmd_trust(char **argv)
 	r = (struct review){.flags = &flags,
 			    .content = {.max = TRUST_FILE_MAX_BYTES},
 			    .was = {.content = {.max = TRUST_FILE_MAX_BYTES}}};
-	if (words.n && chdir(words.items[0]) < 0)
-		err_set(&err, errno, "'%s'", words.items[0]);
+	if (words.n && chdir(words.items[0]) < 0) {
+		(void)err_set(&err, errno, "'%s'", words.items[0]);
+		(void)err_fix(&err, "name the project's folder, or cd into it");
+	}
 	if (err.code < 0 || place_find(&r.place, &err) < 0) {
 		term_error("cannot find the project", &err, 0);
 		return EXIT_FAILED;

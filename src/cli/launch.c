@@ -59,6 +59,8 @@ int launch_load(struct launch *l, const struct launch_flags *flags, char **argv,
 		.allow_files = flags->allow_files.items,
 	};
 	rc = config_load(&input, &l->config, err);
+	if (rc < 0)
+		(void)err_fix(err, "correct it there; how rules are written: drydock help policy");
 	return rc < 0 || !argv ? rc : make_argv(l, argv, err);
 }
 
@@ -156,7 +158,8 @@ static int check_writable(const struct launch *l, const char *shown, struct err 
 			continue;
 		err_set(err, 0, "'%s' would be writable inside, and with it drydock's own '%s'",
 			shown, path);
-		return err_fix(err, "show a folder that does not hold it, or show it read-only");
+		return err_fix(err, "work in a project's own folder (cd, or -C DIR); of a --mount: show one that does not hold it, "
+				    "or show it read-only");
 	}
 	return 0;
 }

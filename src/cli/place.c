@@ -28,6 +28,9 @@ static void find_presets(struct place *place)
 		bool is_build = is_there(dir, "build.ninja");
 		(void)snprintf(place->vendor_presets, sizeof(place->vendor_presets), "%s/%s", dir,
 			       is_build ? "../data/presets" : "../share/drydock/presets");
+		AUTO(mem) char *real = realpath(place->vendor_presets, NULL); /* people read it */
+		if (real)
+			(void)snprintf(place->vendor_presets, sizeof(place->vendor_presets), "%s", real);
 	}
 	struct stat st;
 	if (stat(place->vendor_presets, &st) < 0)

@@ -41,8 +41,10 @@ void page_verdict(const struct page *page, struct buf *out)
 		(void)buf_putf(out, "Contained, without any network.");
 		return;
 	}
-	(void)buf_putf(out, "Contained. %" PRIu64 " allow rule%s, %zu destinations used, %zu refused, %" PRIu64 " policy changes.",
-		       page->n_allows, page->n_allows == 1 ? "" : "s", count_hosts(d, false), count_hosts(d, true), d->n_reloads);
+	size_t n_used = count_hosts(d, false);
+	(void)buf_putf(out, "Contained. %" PRIu64 " allow rule%s, %zu destination%s used, %zu refused, %" PRIu64 " policy change%s.",
+		       page->n_allows, page->n_allows == 1 ? "" : "s", n_used, n_used == 1 ? "" : "s", count_hosts(d, true),
+		       d->n_reloads, d->n_reloads == 1 ? "" : "s");
 }
 
 /* Text for a table of Markdown: what has a meaning there is escaped, inline code is not used for it. */
