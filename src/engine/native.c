@@ -8,6 +8,8 @@
 #include "engine/engine.h"
 #include "engine/supervise.h"
 #include "engine/env.h"
+#include "jail/gitconfig.h"
+#include "jail/gitdir.h"
 #include "jail/join.h"
 #include "jail/plan.h"
 #include "base/own.h"
@@ -28,6 +30,8 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+enum { KEEP_TRIES = 8 };
+
 struct engine_session {
 	struct jail jail;
 	struct egress egress;
@@ -35,6 +39,8 @@ struct engine_session {
 	struct protect protect;
 	struct agreed agreed; /* what protect asks */
 	struct renew renew;
+	struct gitconfig gitconfigs[2]; /* the project's, and of a worktree the common one */
+	bool is_replaced;		/* something was, from outside: the command may have written in it */
 	int watch_fd; /* of protect, or -1 */
 	char state_dir[PATH_MAX];
 	const char *runtime_dir; /* the request's; NULL for none */
@@ -184,6 +190,24 @@ static int open_doors(struct engine_session *session, const struct engine_reques
 	return publish_start(&session->publish, session->jail.init_pidfd, err);
 }
 
+static void remember_gitconfigs(struct engine_session *s)
+{
+	char folder[PATH_MAX + 8];
+
+	(void)snprintf(folder, sizeof(folder), "%s/.git", s->project);
+	gitconfig_begin(folder, &s->gitconfigs[0]);
+	if (gitdir_common(s->project, folder))
+		gitconfig_begin(folder, &s->gitconfigs[1]);
+}
+
+static void session_free(struct engine_session *s)
+{
+	renew_drop(&s->renew);
+	for (size_t i = 0; i < 2; i++)
+		gitconfig_end(&s->gitconfigs[i]);
+	free(s);
+}
+
 static int native_start(const struct engine_request *request, struct engine_session **out,
 			int *out_exec_errno, struct err *err)
 {
@@ -210,6 +234,8 @@ static int native_start(const struct engine_request *request, struct engine_sess
 	(void)snprintf(session->project, PATH_MAX, "%s", request->project ? request->project : "");
 	protect_begin(request->project ? session->project : NULL, &session->protect);
 	session->agreed = (struct agreed){session->project, request->trust_dir};
+	if (request->project)
+		remember_gitconfigs(session);
 	session->protect.is_agreed = agreed_is;
 	session->protect.arg = &session->agreed;
 	rc = protect_record_write(&session->protect, request->state_dir, err);
@@ -239,8 +265,7 @@ static int native_start(const struct engine_request *request, struct engine_sess
 		publish_end(&session->publish);
 		egress_end(&session->egress);
 		protect_record_drop(session->state_dir);
-		renew_drop(&session->renew);
-		free(session);
+		session_free(session);
 		return rc;
 	}
 	*out = session;
@@ -277,29 +302,72 @@ struct appearance {
 	bool has_failed; /* said once; the look at the end says it again */
 };
 
+static void on_config_moved(const char *path, const char *to, void *arg)
+{
+	const struct engine_watch *watch = arg;
+	char text[2 * PATH_MAX + 256];
+
+	(void)snprintf(text, sizeof(text),
+		       "'%s' was replaced or written while the session ran, and says what may run programs: moved to %s, and the "
+		       "one from before is back (if it was you, put yours back when the session is over)",
+		       path, to);
+	watch->notice(watch->arg, text);
+}
+
+/* 1 when one was put back, and with it came a file without a mount. */
+static int check_gitconfigs(struct engine_session *s, struct engine_watch *watch, struct err *err)
+{
+	int n = 0;
+
+	for (size_t i = 0; s->is_replaced && i < 2; i++) {
+		int rc = gitconfig_check(&s->gitconfigs[i], s->state_dir, on_config_moved, watch, err);
+		if (rc < 0)
+			return rc;
+		n |= rc;
+	}
+	return n;
+}
+
+/* Mounts again what was replaced, and says so unless the user did it through drydock. */
+static int renew_and_tell(struct appearance *a, bool is_first, struct err *err)
+{
+	char text[2 * PATH_MAX];
+	const char *path;
+	size_t n_project = strlen(a->session->project);
+	int n = renew_mounts(&a->session->renew, a->session->jail.init_pidfd, &path, err);
+
+	if (n <= 0)
+		return n;
+	for (size_t i = 0; i < 2; i++)
+		gitconfig_watch(&a->session->gitconfigs[i], a->fd);
+	a->session->is_replaced = true;
+	if (!is_first || (strlen(path) > n_project && agreed_is(path + n_project + 1, &a->session->agreed)))
+		return n;
+	(void)snprintf(text, sizeof(text),
+		       "'%s' was replaced by a program outside of the session and is protected again; for a moment the command "
+		       "could write it: read it before you use it",
+		       path);
+	a->watch.notice(a->watch.arg, text);
+	return n;
+}
+
 /* False when the agent could write what runs on the host: the session is over then. */
 static bool keep_protected(struct appearance *a)
 {
 	struct err err = {0};
-	char text[2 * PATH_MAX];
-	const char *path;
-	int n = renew_mounts(&a->session->renew, a->session->jail.init_pidfd, &path, &err);
+	int rc = 1;
 
-	size_t n_project = strlen(a->session->project);
-	bool is_users = n > 0 && strlen(path) > n_project && agreed_is(path + n_project + 1, &a->session->agreed);
-	if (n > 0 && !is_users) {
-		(void)snprintf(text, sizeof(text),
-			       "'%s' was replaced by a program outside of the session and is protected again; for a moment the command "
-			       "could write it: read it before you use it",
-			       path);
-		a->watch.notice(a->watch.arg, text);
+	for (int i = 0; rc == 1 && i < KEEP_TRIES; i++) {
+		rc = renew_and_tell(a, i == 0, &err);
+		if (rc >= 0)
+			rc = check_gitconfigs(a->session, &a->watch, &err);
 	}
-	if (n < 0) {
-		a->watch.notice(a->watch.arg, err.text);
-		a->watch.notice(a->watch.arg, "the session is stopped: the command could write what runs on this machine");
-		(void)jail_signal(&a->session->jail, SIGKILL); /* over already, else */
-	}
-	return n >= 0;
+	if (rc == 0)
+		return true;
+	a->watch.notice(a->watch.arg, rc < 0 ? err.text : "git's configuration is written again and again");
+	a->watch.notice(a->watch.arg, "the session is stopped: the command could write what runs on this machine");
+	(void)jail_signal(&a->session->jail, SIGKILL); /* over already, else */
+	return false;
 }
 
 static bool on_appeared(void *arg)
@@ -352,9 +420,10 @@ static void native_end(struct engine_session *session, const struct engine_watch
 		watch->notice(watch->arg, err.text);
 	else
 		protect_record_drop(session->state_dir);
+	if (check_gitconfigs(session, &moved, &err) < 0)
+		watch->notice(watch->arg, err.text);
 	fd_drop(&session->watch_fd);
-	renew_drop(&session->renew);
-	free(session);
+	session_free(session);
 }
 
 const struct engine engine_native = {

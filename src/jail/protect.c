@@ -200,7 +200,7 @@ bool protect_drain(struct protect *p, int watch_fd)
 		for (char *at = events; at < events + n;) {
 			struct inotify_event e;
 			memcpy(&e, at, sizeof(e));
-			is_due |= (e.mask & IN_Q_OVERFLOW) || (e.len && is_named(at + sizeof(e)));
+			is_due |= (e.mask & (IN_Q_OVERFLOW | IN_MODIFY)) || (e.len && is_named(at + sizeof(e)));
 			if (e.len && e.mask & (IN_DELETE | IN_MOVED_FROM))
 				take_away(p, e.wd, at + sizeof(e));
 			at += sizeof(e) + e.len;

@@ -46,7 +46,8 @@ void protect_begin(const char *project, struct protect *out);
 int protect_watch(struct protect *p);
 
 /**
- * protect_drain() - read what woke @watch_fd, and watch folders that have appeared; true when a look is due
+ * protect_drain() - read what woke @watch_fd, and watch folders that have appeared; true when a look is due (also after
+ * a write to a file that somebody else watches through @watch_fd)
  *
  * An entry that was taken away counts as missing from then on: only the host can do that, and nobody knows who makes it
  * anew. One that is replaced in a single step is the host's (jail/renew.h).
