@@ -5,7 +5,6 @@
  * The agent starts in engine->stay, attached to this terminal by docker itself, and is compared once more while it runs.
  * Whatever happens after the first container was created, all of them are removed again; networks never are.
  */
-#include "engine/agreed.h"
 #include "engine/docker.h"
 #include "base/clock.h"
 #include "base/fs.h"
@@ -16,12 +15,11 @@
 #include "engine/docker_cli.h"
 #include "engine/docker_file.h"
 #include "engine/docker_image.h"
-#include "engine/docker_net.h"
 #include "engine/docker_left.h"
+#include "engine/docker_net.h"
 #include "engine/egress.h"
+#include "engine/guard.h"
 #include "egress/wire/control.h"
-#include "jail/protect.h"
-#include "jail/protect_record.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -63,8 +61,7 @@ struct engine_session {
 	char control[PATH_MAX + 64]; /* path of the control socket; "" without egress */
 	char state_dir[PATH_MAX], project[PATH_MAX];
 	char layers[256];
-	struct protect protect;
-	struct agreed agreed; /* what protect asks */
+	struct guard guard;
 	enum docker_stdin input;
 	struct tool_args compose; /* the call up to the subcommand, and its environment: for an agent that reads a stream */
 	struct env compose_env;
@@ -561,6 +558,7 @@ static int bring_up(struct engine_session *s, enum compose_kind kind, struct err
 
 static void session_free(struct engine_session *s)
 {
+	guard_drop(&s->guard);
 	docker_mounts_drop(&s->mounts);
 	docker_cli_drop(&s->cli);
 	tool_args_drop(&s->compose);
@@ -589,6 +587,7 @@ static struct engine_session *session_make(const struct engine_request *r)
 	struct engine_session *s = calloc(1, sizeof(*s));
 	if (!s)
 		return NULL;
+	s->guard = (struct guard)GUARD_NONE;
 	s->mode = r->mode;
 	s->topology = r->topology;
 	s->input = r->wants_pty ? DOCKER_STDIN_TTY : is_null(STDIN_FILENO) ? DOCKER_STDIN_NONE : DOCKER_STDIN_STREAM;
@@ -645,13 +644,8 @@ int docker_start(const struct engine_request *r, struct engine_session **out, in
 		rc = prepare_folders(r, &t, err);
 	if (rc == 0)
 		rc = write_file(r, &t, &s->mounts, compose.kind, s->input, err);
-	if (rc == 0) {
-		protect_begin(r->mode == ENGINE_CONTAIN ? s->project : NULL, &s->protect);
-		s->agreed = (struct agreed){s->project, r->trust_dir};
-		s->protect.is_agreed = agreed_is;
-		s->protect.arg = &s->agreed;
-		rc = protect_record_write(&s->protect, s->state_dir, err);
-	}
+	if (rc == 0)
+		rc = guard_begin(&s->guard, r, err);
 	if (rc == 0) {
 		if (r->mode == ENGINE_CONTAIN)
 			(void)snprintf(s->control, sizeof(s->control), "%s/ctl.sock", t.egress_dir);
@@ -661,7 +655,7 @@ int docker_start(const struct engine_request *r, struct engine_session **out, in
 	}
 	if (rc < 0) {
 		docker_left_tidy(s->state_dir);
-		protect_record_drop(s->state_dir);
+		guard_forget(&s->guard);
 		session_free(s);
 		return rc;
 	}
@@ -677,7 +671,7 @@ struct stay {
 	const struct engine_watch *watch;
 	struct engine_result result;
 	pid_t docker, waiter; /* `docker start --attach`, and `docker wait` for the sidecar; -1 once reaped */
-	int docker_pidfd, waiter_pidfd, signal_fd;
+	int docker_pidfd, waiter_pidfd, signal_fd, guard_fd;
 	uint64_t limit_ms, kill_ms, last_int_ms; /* 0: none */
 };
 
@@ -819,10 +813,11 @@ static int patience(const struct stay *y)
 static int wait_agent(struct stay *y, struct err *err)
 {
 	for (;;) {
-		struct pollfd p[3] = {{.fd = y->docker_pidfd, .events = POLLIN},
+		struct pollfd p[4] = {{.fd = y->docker_pidfd, .events = POLLIN},
 				      {.fd = y->signal_fd, .events = POLLIN},
-				      {.fd = y->waiter_pidfd, .events = POLLIN}};
-		if (poll(p, 3, patience(y)) < 0 && errno != EINTR)
+				      {.fd = y->waiter_pidfd, .events = POLLIN},
+				      {.fd = y->guard_fd, .events = POLLIN}};
+		if (poll(p, 4, patience(y)) < 0 && errno != EINTR)
 			return err_set(err, errno, "waiting for the session");
 		if (p[0].revents)
 			return 0;
@@ -833,6 +828,10 @@ static int wait_agent(struct stay *y, struct err *err)
 			y->result.egress_died = true;
 			y->watch->notice(y->watch->arg, "the sidecar ended: this session reaches nothing any more "
 							"(the command goes on)");
+		}
+		if (p[3].revents && !guard_ready(&y->s->guard)) {
+			y->guard_fd = -1;
+			signal_agent(y, "KILL");
 		}
 		on_time(y);
 	}
@@ -874,7 +873,7 @@ static void read_end(struct stay *y, int code)
 int docker_stay(struct engine_session *s, const struct engine_watch *watch, struct engine_result *out, struct err *err)
 {
 	struct stay y = {.s = s, .watch = watch, .docker = -1, .waiter = -1, .docker_pidfd = -1, .waiter_pidfd = -1,
-			 .signal_fd = -1, .limit_ms = watch->timeout_ms ? clock_now_ms() + watch->timeout_ms : 0};
+			 .signal_fd = -1, .guard_fd = guard_watch(&s->guard, watch), .limit_ms = watch->timeout_ms ? clock_now_ms() + watch->timeout_ms : 0};
 
 	int rc = watch_signals(&y, err);
 	if (rc == 0)
@@ -898,34 +897,13 @@ int docker_stay(struct engine_session *s, const struct engine_watch *watch, stru
 		(void)reap(&y.waiter, &y.waiter_pidfd);
 	}
 	fd_drop(&y.signal_fd);
+	guard_unwatch(&s->guard);
 	if (rc == 0)
 		*out = y.result;
 	return rc;
 }
 
 /* ---- ending ---- */
-
-/* The mount over it went with the old file (jail/renew.h), and nobody here can put one into a container that runs. */
-static void on_replaced(const char *entry, void *arg)
-{
-	const struct engine_watch *watch = arg;
-	char text[PATH_MAX + 160];
-
-	(void)snprintf(text, sizeof(text),
-		       "%s was replaced from outside while the session ran, and the command could write it from then on: "
-		       "read it before you use it",
-		       entry);
-	watch->notice(watch->arg, text);
-}
-
-static void on_moved(const char *entry, const char *to, void *arg)
-{
-	const struct engine_watch *watch = arg;
-	char text[2 * PATH_MAX];
-	(void)snprintf(text, sizeof(text),
-		       "the command made %s in the project, which would run on this machine: moved to %s", entry, to);
-	watch->notice(watch->arg, text);
-}
 
 /* Asked to, the sidecar writes its last records; killed, it would not. */
 static void stop_egress(const struct engine_session *s)
@@ -939,19 +917,12 @@ static void stop_egress(const struct engine_session *s)
 
 void docker_end(struct engine_session *s, const struct engine_watch *watch)
 {
-	struct err err = {0};
-	struct engine_watch moved = *watch;
-
 	if (!s)
 		return;
 	stop_egress(s);
 	remove_all(s);
 	docker_left_tidy(s->state_dir);
-	if (protect_end(&s->protect, s->state_dir, on_moved, &moved, &err) < 0)
-		watch->notice(watch->arg, err.text);
-	else
-		protect_record_drop(s->state_dir);
-	protect_each_replaced(&s->protect, on_replaced, &moved);
+	guard_end(&s->guard, watch);
 	session_free(s);
 }
 

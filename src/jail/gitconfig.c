@@ -191,11 +191,14 @@ void gitconfig_end(struct gitconfig *g)
 	g->path[0] = '\0';
 }
 
-static int put_back(const struct gitconfig *g, const char *session_dir, char to[PATH_MAX],
-		    struct err *err)
+/* A copy goes to @to. The good one replaces it in one step: taken away, it would count as missing
+ * (jail/protect.h). */
+static int put_back(const struct gitconfig *g, struct span now, const char *session_dir,
+		    char to[PATH_MAX], struct err *err)
 {
 	uint64_t random;
 	char dir[PATH_MAX];
+	struct stat st;
 
 	if (getrandom(&random, sizeof(random), 0) != (ssize_t)sizeof(random) ||
 	    snprintf(dir, sizeof(dir), "%s/moved", session_dir) >= PATH_MAX ||
@@ -203,16 +206,15 @@ static int put_back(const struct gitconfig *g, const char *session_dir, char to[
 		    PATH_MAX)
 		return err_set(err, ENAMETOOLONG, "moving '%s' away", g->path);
 	int rc = fs_make_dirs(dir, 0700, err);
+	AUTO(fd) int fd = rc < 0 ? -1 : open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (rc == 0)
+		rc = fd < 0 ? -errno : fs_write_all(fd, now.p, now.n);
 	if (rc < 0)
-		return rc;
-	if (rename(g->path, to) <
-	    0) /* another file system, or gone: what counts is what comes into its place */
-		(void)snprintf(to, PATH_MAX, "nowhere, since it could not be");
-	struct stat st = {0};
-	bool is_moved = stat(to, &st) == 0;
-	rc = fs_replace(g->path, buf_span(&g->good), is_moved ? st.st_mode & 0777 : 0644, err);
+		return err_set(err, -rc, "moving '%s' away", g->path);
+	bool was_there = lstat(g->path, &st) == 0 && S_ISREG(st.st_mode);
+	rc = fs_replace(g->path, buf_span(&g->good), was_there ? st.st_mode & 0777 : 0644, err);
 	/* root's session in a user's project */
-	if (rc == 0 && is_moved && st.st_uid != geteuid() &&
+	if (rc == 0 && was_there && st.st_uid != geteuid() &&
 	    lchown(g->path, st.st_uid, st.st_gid) < 0)
 		rc = err_set(err, errno, "giving '%s' back to its owner", g->path);
 	return rc;
@@ -237,7 +239,7 @@ int gitconfig_check(struct gitconfig *g, const char *session_dir, protect_moved 
 			       ? 0
 			       : err_set(err, ENOMEM, "looking at '%s'", g->path);
 	}
-	rc = put_back(g, session_dir, to, err);
+	rc = put_back(g, buf_span(&now), session_dir, to, err);
 	if (rc < 0)
 		return rc;
 	moved(g->path, to, arg);

@@ -21,7 +21,7 @@
 /* mount(2) of libc next to linux/mount.h: the two headers do not go together. */
 int mount(const char *, const char *, const char *, unsigned long, const void *);
 int umount2(const char *, int);
-enum { MAX_OWNERS = 16 };
+enum { MAX_OWNERS = 16, RENEW_TRIES = 64 };
 enum { FLAG_PRIVATE = 1 << 18, FLAG_REC = 16384, DETACH = 2 };
 
 struct builder {
@@ -290,12 +290,11 @@ static int step_rebind(const struct builder *b, const struct step *step)
 	return place < 0 ? place : bind_over_itself(place, step->kind == STEP_PROTECT);
 }
 
-int mounts_renew(const char *path, bool is_read_only)
+static int renew_once(int root, const char *path, bool is_read_only)
 {
 	struct statx st;
 
-	AUTO(fd) int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	AUTO(fd) int place = root < 0 ? -errno : open_itself(root, path);
+	AUTO(fd) int place = open_itself(root, path);
 	if (place == -ENOENT || place == -ENOTDIR)
 		return 0;
 	if (place < 0)
@@ -306,6 +305,18 @@ int mounts_renew(const char *path, bool is_read_only)
 		return 0;
 	int rc = bind_over_itself(place, is_read_only);
 	return rc < 0 ? rc : 1;
+}
+
+int mounts_renew(const char *path, bool is_read_only)
+{
+	int rc = -ENOENT;
+
+	AUTO(fd) int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (root < 0)
+		return -errno;
+	for (int i = 0; rc == -ENOENT && i < RENEW_TRIES; i++) /* it was replaced once more, between two calls */
+		rc = renew_once(root, path, is_read_only);
+	return rc;
 }
 
 static int step_mask(const struct builder *b, const char *inside)

@@ -59,7 +59,7 @@ contested() {
 	local i code=0
 	as touch "$PROJECT/go"
 	for i in 1 2 3 4 5 6 7 8 9 10; do
-		as git -C "$PROJECT" remote add "r$i" "https://git$i.example/a" || return 1
+		as git -C "$PROJECT" remote add "r$i" "https://git$i.example/a" || true # it may meet the command's writing
 	done
 	as touch "$PROJECT/enough" || return 1
 	wait "$RUNNING" || code=$?

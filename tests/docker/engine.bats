@@ -77,6 +77,17 @@ ended() {
 	[ "$status" -eq 1 ]
 }
 
+@test "C-101 .git/config that git outside replaced: what the command writes then does not stay, what git wrote does" {
+	cat "$RIG/replaced.out" "$RIG/replaced.err" "$RIG/replaced.config"
+	[ "$(cat "$RIG/replaced.rc")" -eq 0 ]
+	grep -qx wrote "$RIG/replaced.out" # so there was something to undo
+	grep -q 'url = https://git.example/a' "$RIG/replaced.config"
+	run grep fsmonitor "$RIG/replaced.config"
+	[ "$status" -eq 1 ]
+	grep -q "'/run/common/.git/config' was replaced or written" "$RIG/replaced.err"
+	grep -qx moved "$RIG/replaced.out" # and what appears goes at once
+}
+
 @test "protected entries of the project are read-only, and cannot be moved away" {
 	grep -qx kept "$RIG/protected.out"
 	grep -qx pinned "$RIG/protected.out"

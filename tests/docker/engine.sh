@@ -37,6 +37,16 @@ cd /run/tree || exit 1
 contained worktree -- bash -c 'cat .git; echo x >/run/common/.git/refs/made && echo wrote; echo x >>/run/common/.git/config || echo kept
 	echo x >/run/common/.git/hooks/post-commit || echo kept; [ -e /run/common/beside ] && echo SEEN' </dev/null
 cp /run/common/.git/config "$RIG/worktree.config"
+# git outside replaces the file, and the mount over it is gone: what the command writes then does not stay.
+cd /run/common || exit 1
+contained replaced -- bash -c 'until [ -e go ]; do sleep 0.05; done; for i in 1 2 3; do
+	echo "[core] fsmonitor = bad" >>.git/config && echo wrote; sleep 0.3; done; echo evil >.envrc; sleep 0.3; [ -e .envrc ] || echo moved' </dev/null &
+timeout 30 bash -c "until docker ps --filter label=dev.drydock.role=agent --format x | grep -q x; do sleep 0.05; done; sleep 0.5"
+git config remote.origin.url https://git.example/a
+sleep 0.3
+touch go
+wait $!
+cp .git/config "$RIG/replaced.config"
 cd /run/shop || exit 1
 contained missing -- no-such-command </dev/null
 contained protected -- bash -c 'echo evil >>.git/hooks/pre-commit || echo kept; echo x >made
