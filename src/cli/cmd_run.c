@@ -30,6 +30,7 @@ enum { BANNER_MAX_BYTES = 32 << 10, PLAN_MAX_BYTES = 1 << 20, STATUS_MAX_BYTES =
 #define AT(member) offsetof(struct launch_flags, member)
 static const struct option run_options[] = {
 	{'a', "allow", "RULE", "allow this destination: HOST[:PORT] (repeat)", OPTION_LIST, AT(allow)},
+	{0, "once", NULL, "each rule of --allow holds for one connection", OPTION_FLAG, AT(is_once)},
 	{0, "deny", "RULE", "deny this destination, whatever allows it (repeat)", OPTION_LIST, AT(deny)},
 	{'p', "preset", "NAME", "add a ready-made group of rules (repeat)", OPTION_LIST, AT(presets)},
 	{0, "allow-file", "FILE", "add the rules of a file (repeat)", OPTION_LIST, AT(allow_files)},
@@ -118,6 +119,10 @@ static int check_flags(const struct launch_flags *flags, char **argv, struct err
 	if (!*argv) {
 		err_set(err, 0, "run: no command given");
 		return err_fix(err, "drydock run -- COMMAND [ARG...]");
+	}
+	if (flags->is_once && !flags->allow.n) {
+		err_set(err, 0, "--once limits the rules of --allow, and there is none");
+		return err_fix(err, "drydock run --once -a HOST -- ...");
 	}
 	if (flags->as_root && geteuid() != 0)
 		return err_set(err, 0, "--as-root: you are not root");

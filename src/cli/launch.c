@@ -3,6 +3,7 @@
 #include "cli/term.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -33,6 +34,17 @@ static int make_argv(struct launch *l, char **argv, struct err *err)
 	return 0;
 }
 
+/* --once: each rule of --allow holds for one connection. */
+static int make_once(struct launch *l, const struct launch_flags *flags, struct err *err)
+{
+	for (size_t i = 0; flags->is_once && i < flags->allow.n; i++)
+		if (asprintf(&l->once[i], "%s conns=1", flags->allow.items[i]) < 0) {
+			l->once[i] = NULL;
+			return err_set(err, ENOMEM, "reading the rules");
+		}
+	return 0;
+}
+
 int launch_load(struct launch *l, const struct launch_flags *flags, char **argv, struct err *err)
 {
 	if (flags->chdir && chdir(flags->chdir) < 0)
@@ -44,6 +56,9 @@ int launch_load(struct launch *l, const struct launch_flags *flags, char **argv,
 		l->place.project[0] = '\0';
 		(void)strcpy(l->place.cwd, "/");
 	}
+	rc = make_once(l, flags, err);
+	if (rc < 0)
+		return rc;
 	const struct config_input input = {
 		.preset_dirs = l->place.preset_dirs,
 		.etc_dir = "/etc/drydock",
@@ -54,7 +69,7 @@ int launch_load(struct launch *l, const struct launch_flags *flags, char **argv,
 		.system_etc = "/etc",
 		.command = argv && *argv ? base_name(*argv) : NULL,
 		.presets = flags->presets.items,
-		.allow = flags->allow.items,
+		.allow = flags->is_once ? (const char *const *)l->once : flags->allow.items,
 		.deny = flags->deny.items,
 		.allow_files = flags->allow_files.items,
 	};
@@ -258,6 +273,10 @@ void launch_drop(struct launch *l, bool may_undo)
 		made_keep(&l->made);
 	while (l->n_mount_paths)
 		free(l->mount_paths[--l->n_mount_paths]);
+	for (size_t i = 0; i < OPTIONS_LIST_MAX; i++) {
+		free(l->once[i]);
+		l->once[i] = NULL;
+	}
 	free(l->argv);
 	l->argv = NULL;
 	env_drop(&l->env);

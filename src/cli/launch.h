@@ -14,7 +14,7 @@ enum { LAUNCH_MAX_MOUNTS = 256 };
 struct launch_flags {
 	struct option_list publish, allow, deny, presets, allow_files, env, mounts;
 	const char *chdir, *name, *resolver, *hosts, *engine, *mode, *topology, *image;
-	bool no_net, no_project, as_root, dry_run, is_learning, is_detached, keep, quiet, bare, is_help;
+	bool no_net, no_project, as_root, dry_run, is_learning, is_detached, is_once, keep, quiet, bare, is_help;
 	uint64_t memory_bytes, timeout_ms, ask_ms;
 	uint32_t max_pids, cpu_percent;
 	int status_fd;
@@ -38,6 +38,7 @@ struct launch {
 	struct env env;
 	struct made made;
 	char **argv;
+	char *once[OPTIONS_LIST_MAX + 1]; /* rules of --allow, each with its limit, NULL-terminated; for --once */
 	char *mount_paths[OPTIONS_LIST_MAX];
 	size_t n_mount_paths;
 	struct engine_mount mounts[LAUNCH_MAX_MOUNTS];

@@ -186,3 +186,17 @@ once() {
 	run ! grep -q 'b.test' "$(newest_session)/policy"
 	rm -rf to from said "${TOP:?}/etc"
 }
+
+once_in_run() {
+	expect 0 drydock run -q --resolver 127.0.0.1:9 --once -a one.example -- sh -c '
+		for i in 1 2; do curl -s -o /dev/null -w "%{http_connect} " https://one.example/ || true; done' || return 1
+	local log
+	log=$(newest_session)/audit.jsonl
+	jq -es '[.[] | select(.name == "one.example" and .event == "refuse") | .reason] == ["unreachable", "budget"]' "$log" >/dev/null || {
+		cat "$log" >&2
+		return 1
+	}
+	expect 2 drydock run --once -- true || return 1
+	has "$err" "fix:"
+}
+@test "run --once: each rule of --allow holds for one connection" { each once_in_run; }
