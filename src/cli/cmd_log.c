@@ -84,6 +84,8 @@ static void print_record(const struct record *r, bool is_json, struct buf *out)
 		(void)buf_putf(out, "%s\n", r->line);
 		return;
 	}
+	if (!strcmp(r->event, "seal"))
+		return; /* it says nothing of its own */
 	bool is_denied = record_is_refusal(r);
 	put_time(out, r->time);
 	const char *word = is_denied ? "DENY" : r->verdict[0] ? r->verdict : r->event;

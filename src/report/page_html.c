@@ -149,7 +149,12 @@ static void put_used(const struct digest *d, struct buf *out)
 
 static void put_refused(const struct digest *d, struct buf *out)
 {
-	(void)buf_putf(out, "<h2>Refused</h2>\n<table><tr><th>destination<th class=\"n\">times<th>reason<th>program<th>last</tr>\n");
+	(void)buf_putf(out, "<h2>Refused</h2>\n");
+	if (!d->n_refused) {
+		(void)buf_putf(out, "<p class=\"dim\">Nothing.</p>\n");
+		return;
+	}
+	(void)buf_putf(out, "<table><tr><th>destination<th class=\"n\">times<th>reason<th>program<th>last</tr>\n");
 	for (size_t i = 0; i < d->n_hosts; i++) {
 		const struct digest_host *h = &d->hosts[i];
 		if (!h->n_refused)
