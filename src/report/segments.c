@@ -58,6 +58,11 @@ bool segments_are_same(const struct segments *a, const struct segments *b)
 	return is_same;
 }
 
+bool segments_has_empty(const struct segments *s)
+{
+	return s->n && s->first_seqs[s->n - 1] == UINT64_MAX; /* it went last */
+}
+
 int segments_open(const char *path, struct segments *out, struct err *err)
 {
 	struct segments s = {0};

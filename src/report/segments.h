@@ -29,5 +29,8 @@ void segments_close(struct segments *s);
 /** segments_are_same() - do both begin with the same records in the same files? Not so when the log turned between */
 bool segments_are_same(const struct segments *a, const struct segments *b);
 
+/** segments_has_empty() - is there a file without a record? One that is not used yet, or whose records are being dropped */
+bool segments_has_empty(const struct segments *s);
+
 /** segments_reader() - a reader from the first record to the last; record_reader_drop() it before the files are closed */
 struct record_reader segments_reader(struct segments *s);
